@@ -22,6 +22,12 @@ const VERSION: u32 = 1;
 const INTERPRETER: &str =
     "import platform; print(platform.python_implementation(), platform.python_version())";
 
+/// What to do if a new environment lacks packages of the lock.
+const ADDED: &str = "; a new environment has only the packages of its engine or image, and nothing is \
+                     installed before the comparison: put the others into the image, or install them \
+                     in a kept environment with `isolate packages install --requirement FILE`, where \
+                     FILE is one of `isolate packages export`";
+
 /// Runs the interpreter of the environment.
 const PYTHON: &str = r#"command -v python >/dev/null && exec python "$@"; exec python3 "$@""#;
 
@@ -57,6 +63,15 @@ impl EnvironmentLock {
                 "the lock has the version {other}; this program reads version {VERSION}"
             ))),
         }
+    }
+
+    /// Whether it has packages that another environment does not have.
+    fn has_more_packages(&self, found: &Self) -> bool {
+        self.packages.iter().any(|(manager, packages)| {
+            let has = found.packages.get(manager).map_or(&[][..], Vec::as_slice);
+            let lacks = |package: &Package| !has.iter().any(|one| one.is_named(&package.name));
+            packages.iter().any(lacks)
+        })
     }
 
     /// The differences of another environment, one sentence each; empty if it is equal. An image
@@ -186,7 +201,11 @@ impl Manager {
             [] => Ok(()),
             all => Err(Error::new(
                 ErrorKind::Conflict,
-                format!("the environment differs from its lock: {}", all.join("; ")),
+                format!(
+                    "the environment differs from its lock: {}{}",
+                    all.join("; "),
+                    if lock.has_more_packages(&found) { ADDED } else { "" }
+                ),
             )),
         }
     }
@@ -246,6 +265,8 @@ mod tests {
                 "pip: a has other files",
             ]
         );
+        assert!(after.has_more_packages(&before), "curl");
+        assert!(!before.has_more_packages(&after), "other versions of the same");
         let arm = lock(r#"{"version": 1, "features": ["images"], "images": {"linux/arm64": "sha256:1"}}"#);
         assert_eq!(
             before.differences(&arm)[0],

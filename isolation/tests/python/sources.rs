@@ -369,7 +369,8 @@ async fn lock_lists_what_differs_before_anything_runs() {
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict);
     let text = error.to_string();
-    for part in ["pip: probe_base: removed 1.0", "does not support images"] {
+    let hint = "`isolate packages install --requirement FILE`";
+    for part in ["pip: probe_base: removed 1.0", "does not support images", hint] {
         assert!(text.contains(part), "{text}");
     }
     environment.destroy().await.unwrap();
