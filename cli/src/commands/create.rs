@@ -16,12 +16,13 @@ use crate::signals;
 /// Create an environment and print its ID; it stays until `isolate rm`
 ///
 /// `isolate start` starts it, `isolate exec` runs commands in it. With COMMAND, that command is the
-/// main process: it runs from start to stop (engine docker only).
+/// main process: it runs from start to stop (engines docker and sandbox).
 #[derive(Debug, Args)]
 pub(crate) struct Create {
     #[command(flatten)]
     pub(super) environment: EnvironmentOptions,
-    /// Run the image's own program as the main process (engine docker only)
+    /// Run the image's own program as the main process (engines docker and
+    /// sandbox)
     #[arg(long, conflicts_with = "command")]
     service: bool,
     /// Start it
