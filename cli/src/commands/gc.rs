@@ -10,14 +10,16 @@ use crate::error::CliError;
 use crate::exit_code;
 use crate::session::Session;
 
-/// Remove environments whose owner was killed, and files of interrupted migrations
+/// Remove what killed processes have left, and resume environments that they had paused
 ///
-/// It reads the journal of this user. Environments of live processes, kept environments and
+/// It reads the journal of this user: environments whose owner was killed and files of interrupted
+/// migrations are removed; an environment that was paused for a snapshot, a fork or a migration is
+/// resumed. Environments of live processes, kept environments and
 /// containers of other programs are not touched. Environments of a daemon that does not answer
 /// stay for the next time, and the exit code is then 1.
 #[derive(Debug, Args)]
 pub(crate) struct Gc {
-    /// Only print what would be removed
+    /// Only print what would be removed and resumed
     #[arg(long)]
     dry_run: bool,
 }
@@ -54,7 +56,10 @@ fn text(report: &GcReport, dry_run: bool) -> String {
         format!("{verb} {id} {name} ({engine}, process {})\n", one.pid)
     };
     let gone = report.gone.iter().map(|one| line("already gone", one));
+    let resumed = if dry_run { "would resume" } else { "resumed" };
+    let resumed = report.resumed.iter().map(|one| line(resumed, one));
     let lines = report.removed.iter().map(|one| line(removed, one)).chain(gone);
+    let lines = resumed.chain(lines);
     let directory = |path: &PathBuf| format!("{removed} {}, of an interrupted migration\n", path.display());
     lines.chain(report.directories.iter().map(directory)).collect()
 }

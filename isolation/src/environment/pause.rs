@@ -44,6 +44,14 @@ impl Shared {
 
     async fn do_pause(&self) -> Result<()> {
         let status = self.status();
+        let taken_over = match self.journal.directory() {
+            Some(directory) => directory.take_over_pauses(&self.id)?,
+            None => false,
+        };
+        if status == Status::Paused && taken_over {
+            // A killed process has left it paused; from now on it is paused for the caller.
+            return Ok(());
+        }
         if status == Status::Paused {
             return Err(Error::wrong_status(status, "unpause resumes it"));
         }

@@ -1,17 +1,25 @@
 //! An environment that is paused during a call.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Environment;
 use super::shared::Shared;
 use super::status::Status;
 use crate::cleanup;
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
+use crate::journal::pauses::{PauseNote, PausedEnvironment};
 
 /// An environment that is paused until this is dropped, also if the future of the caller is
-/// dropped.
+/// dropped. If the process is killed, the collection resumes it: it is noted before it is paused.
 #[derive(Debug)]
-pub(crate) struct Paused(Option<Arc<Shared>>);
+pub(crate) struct Paused(Option<Pause>);
+
+#[derive(Debug)]
+struct Pause {
+    shared: Arc<Shared>,
+    /// `None` without a journal.
+    note: Option<PauseNote>,
+}
 
 impl Paused {
     /// Pauses a running environment, if its engine supports that. A pause by a user stays.
@@ -20,13 +28,25 @@ impl Paused {
         if shared.status() != Status::Running || shared.instance.pause().is_none() {
             return Ok(Self(None));
         }
+        let noting = Arc::clone(shared);
+        // Not in the runtime's thread: the disk may be slow.
+        let note = tokio::task::spawn_blocking(move || note(&noting));
+        let note = note.await.map_err(|ended| Error::engine("journal", ended))??;
         // Set before the request: the future may be dropped while the engine pauses.
-        let mut paused = Self(Some(Arc::clone(shared)));
-        let result = environment.pause().await;
-        if result.is_err() {
-            paused.0 = None;
+        let mut paused = Self(Some(Pause {
+            shared: Arc::clone(shared),
+            note,
+        }));
+        match environment.pause().await {
+            Ok(()) => Ok(paused),
+            Err(error) => {
+                if let Some(note) = paused.0.take().and_then(|pause| pause.note) {
+                    // The first error is returned; the collection removes the note.
+                    let _ = note.remove();
+                }
+                Err(error)
+            }
         }
-        result.map(|()| paused)
     }
 
     /// Resumes it.
@@ -39,21 +59,56 @@ impl Paused {
             Err(error) if error.kind() == ErrorKind::WrongStatus => Ok(()),
             other => other,
         };
-        self.0 = None;
-        resumed
+        let note = self.0.take().and_then(|pause| pause.note);
+        match (resumed, note) {
+            (Ok(()), Some(note)) => note.remove(),
+            // The note stays: the collection tries again.
+            (resumed, _) => resumed,
+        }
     }
+}
+
+/// Notes an environment that is about to be paused; `None` if no other process could resume it.
+fn note(shared: &Shared) -> Result<Option<PauseNote>> {
+    let Some(directory) = shared.journal.directory() else {
+        return Ok(None);
+    };
+    let owner = shared.owner.upgrade();
+    let address = match shared.journal.entry()? {
+        Some(entry) => Some(entry.address),
+        None => owner.as_ref().and_then(|owner| owner.address_of(&shared.engine)),
+    };
+    let Some(address) = address else {
+        return Ok(None);
+    };
+    let noted = directory.note_pause(&PausedEnvironment {
+        id: shared.id.clone(),
+        name: shared.name().to_owned(),
+        engine: shared.engine.clone(),
+        address,
+        pid: std::process::id(),
+    })?;
+    if let Some(owner) = owner {
+        owner.start_reaper(directory);
+    }
+    Ok(Some(noted))
 }
 
 impl Drop for Paused {
     fn drop(&mut self) {
-        let Some(shared) = self.0.take() else { return };
+        let Some(Pause { shared, note }) = self.0.take() else {
+            return;
+        };
+        let note = Arc::new(Mutex::new(note));
         cleanup::run(Arc::new(move || {
-            let shared = Arc::clone(&shared);
+            let (shared, note) = (Arc::clone(&shared), Arc::clone(&note));
             Box::pin(async move {
                 if let Some(pausing) = shared.instance.pause() {
-                    // After an error it stays paused, and its status shows that.
+                    // After an error it stays paused, its status shows that, and the note stays.
                     if pausing.unpause().await.is_ok() {
                         shared.observe(Status::Running);
+                        let note = note.lock().unwrap_or_else(PoisonError::into_inner).take();
+                        let _ = note.map(PauseNote::remove);
                     }
                 }
             })

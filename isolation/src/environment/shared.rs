@@ -29,12 +29,19 @@ use crate::error::Result;
 use crate::events::{EventKind, EventSink, Subject};
 use crate::history::History;
 use crate::journal::Journal;
+use crate::journal::directory::StateDirectory;
 use crate::spec::EnvironmentSpec;
 
 /// The interface of the manager for an environment.
 pub(crate) trait Owner: Send + Sync {
     /// Stops tracking the environment.
     fn forget(&self, id: &EnvironmentId);
+
+    /// The address of an engine for other processes.
+    fn address_of(&self, engine: &str) -> Option<String>;
+
+    /// Starts the process that undoes what this one leaves if it is killed.
+    fn start_reaper(&self, directory: &StateDirectory);
 
     /// The engines that support these features.
     fn engines_supporting<'a>(&'a self, features: &'a BTreeSet<Feature>) -> BoxFuture<'a, Vec<String>>;

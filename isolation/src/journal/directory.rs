@@ -6,6 +6,7 @@
 //! STATE/shared/ID.lock      held while the shared environment is created, claimed or removed
 //! STATE/shared/ID/LEASE     one user of it
 //! STATE/pulls/KEY.lock      held while an image is pulled
+//! STATE/pauses/RANDOM       an environment that is paused for the time of a call
 //! ```
 
 use std::fs::{self, DirBuilder};
@@ -202,9 +203,14 @@ fn is_unusable(error: &Error) -> bool {
 
 /// Removes an incomplete file.
 fn drop_stale(path: &Path) {
-    let modified = fs::symlink_metadata(path).and_then(|meta| meta.modified());
-    let age = modified.map(|time| SystemTime::now().duration_since(time).unwrap_or_default());
-    if age.is_ok_and(|age| age > STALE) {
+    if is_stale(path) {
         let _ = fs::remove_file(path);
     }
+}
+
+/// Whether the process of an incomplete file has exited.
+pub(super) fn is_stale(path: &Path) -> bool {
+    let modified = fs::symlink_metadata(path).and_then(|meta| meta.modified());
+    let age = modified.map(|time| SystemTime::now().duration_since(time).unwrap_or_default());
+    age.is_ok_and(|age| age > STALE)
 }

@@ -55,6 +55,38 @@ impl StateDirectory {
     pub(crate) async fn pull_turn(&self, _: &str) -> Result<Turn> {
         match *self {}
     }
+
+    pub(crate) fn note_pause(&self, _: &PausedEnvironment) -> Result<PauseNote> {
+        match *self {}
+    }
+
+    pub(crate) fn left_pauses(&self) -> Result<Vec<(PauseNote, PausedEnvironment)>> {
+        match *self {}
+    }
+
+    pub(crate) fn take_over_pauses(&self, _: &EnvironmentId) -> Result<bool> {
+        match *self {}
+    }
+}
+
+/// An environment that is paused for the time of a call.
+#[derive(Debug)]
+pub(crate) struct PausedEnvironment {
+    pub(crate) id: EnvironmentId,
+    pub(crate) name: String,
+    pub(crate) engine: String,
+    pub(crate) address: String,
+    pub(crate) pid: u32,
+}
+
+/// The note of a pause, which does not exist here.
+#[derive(Debug)]
+pub(crate) enum PauseNote {}
+
+impl PauseNote {
+    pub(crate) fn remove(self) -> Result<()> {
+        match self {}
+    }
 }
 
 /// The outcome of waiting for a turn to pull an image.

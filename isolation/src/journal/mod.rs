@@ -15,6 +15,12 @@ mod file;
 pub(crate) mod leases;
 #[cfg(not(unix))]
 pub(crate) use directory as leases;
+#[cfg(unix)]
+pub(crate) mod notes;
+#[cfg(unix)]
+pub(crate) mod pauses;
+#[cfg(not(unix))]
+pub(crate) use directory as pauses;
 pub(crate) mod process;
 #[cfg(unix)]
 pub(crate) mod pulls;
@@ -73,6 +79,14 @@ impl Journal {
     /// The state directory, if there is a journal.
     pub(crate) fn directory(&self) -> Option<&StateDirectory> {
         self.0.directory.as_ref()
+    }
+
+    /// The entry, if there is one.
+    pub(crate) fn entry(&self) -> Result<Option<Entry>> {
+        match self.directory() {
+            Some(directory) => directory.read(&self.0.id),
+            None => Ok(None),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

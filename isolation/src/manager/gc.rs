@@ -54,6 +54,8 @@ pub struct GcReport {
     pub gone: Vec<GcEntry>,
     /// Environments that could not be removed; their journal entries stay.
     pub failed: Vec<GcFailure>,
+    /// Environments that a killed process had paused while it read their files; they were resumed.
+    pub resumed: Vec<GcEntry>,
     /// Directories with files of interrupted migrations, which were removed.
     pub directories: Vec<PathBuf>,
 }
@@ -98,11 +100,11 @@ pub(super) enum Scope {
 /// Collects the environments of one journal.
 #[derive(Debug, Clone)]
 pub(super) struct Collector {
-    registry: Registry,
-    events: EventSink,
-    directory: StateDirectory,
+    pub(super) registry: Registry,
+    pub(super) events: EventSink,
+    pub(super) directory: StateDirectory,
     scope: Scope,
-    dry_run: bool,
+    pub(super) dry_run: bool,
 }
 
 /// The outcome for one entry.
@@ -117,8 +119,9 @@ enum Outcome {
 impl Manager {
     /// Removes the environments of the [journal](crate::ManagerOptions::journal) whose owner has
     /// exited and that are neither kept nor in use by others, in any state. Also removes the
-    /// entries of environments that no longer exist. Environments of live processes and of other
-    /// programs are not touched.
+    /// entries of environments that no longer exist, and resumes environments that a killed process
+    /// has paused for a snapshot, a fork or a migration. Environments of live processes and of
+    /// other programs are not touched.
     ///
     /// An environment that cannot be removed, for example because its daemon does not answer, is in
     /// [`GcReport::failed`], and its entry stays for the next time.
@@ -155,10 +158,11 @@ impl Collector {
         }
     }
 
-    /// Whether a process has left an environment.
+    /// Whether a process has left an environment, or has left it paused.
     pub(super) fn has_work(&self) -> bool {
         let entries = self.directory.entries().unwrap_or_default();
-        entries.iter().flatten().any(|entry| self.is_left(entry))
+        let pauses = self.directory.left_pauses();
+        entries.iter().flatten().any(|entry| self.is_left(entry)) || pauses.is_ok_and(|all| !all.is_empty())
     }
 
     /// Whether no process uses the environment any more.
@@ -173,6 +177,7 @@ impl Collector {
 
     pub(super) async fn collect(&self) -> Result<GcReport> {
         let mut report = GcReport::default();
+        self.resume_all(&mut report).await?;
         let (mut orphans, mut kept) = (Vec::new(), Vec::new());
         for found in self.directory.entries()? {
             match found {

@@ -18,6 +18,7 @@ pub(crate) mod registry;
 pub(crate) mod remove;
 #[cfg(unix)]
 mod restore;
+mod resume;
 mod shared;
 mod shutdown;
 mod state;
@@ -84,7 +85,7 @@ impl Manager {
     /// opened with the first environment.
     pub fn with_options(registry: Registry, options: ManagerOptions) -> Self {
         Self {
-            tracked: Arc::new(Tracked::new(registry)),
+            tracked: Arc::new(Tracked::new(registry, options.reaper.clone())),
             events: EventSink::default(),
             session: random_hex(),
             end_timeout: Arc::new(EndTimeout::new(options.cleanup_timeout)),

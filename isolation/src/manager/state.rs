@@ -9,7 +9,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::gc::{Collector, Scope};
-use super::options::ManagerOptions;
+use super::options::{ManagerOptions, Reaper};
 use super::registry::Registry;
 use crate::environment::id::EnvironmentId;
 use crate::error::{Error, Result};
@@ -95,7 +95,7 @@ impl State {
         let collector = Collector::new(registry, events, &directory, Scope::Orphans);
         let work = move || {
             journal.begin(&entry)?;
-            start_reaper(&directory, &options);
+            start_reaper(&directory, &options.reaper);
             Ok((first && collector.has_work()).then_some(collector))
         };
         // This does not run in the runtime's thread, because the disk may be slow.
@@ -121,11 +121,11 @@ impl State {
 }
 
 #[cfg(unix)]
-fn start_reaper(directory: &StateDirectory, options: &ManagerOptions) {
-    if let Some(program) = options.reaper.program() {
+pub(super) fn start_reaper(directory: &StateDirectory, reaper: &Reaper) {
+    if let Some(program) = reaper.program() {
         crate::journal::reaper::ensure(directory, &program);
     }
 }
 
 #[cfg(not(unix))]
-fn start_reaper(_: &StateDirectory, _: &ManagerOptions) {}
+pub(super) fn start_reaper(_: &StateDirectory, _: &Reaper) {}

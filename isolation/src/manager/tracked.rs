@@ -4,16 +4,19 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use super::options::Reaper;
 use super::registry::Registry;
 use crate::BoxFuture;
 use crate::engine::capabilities::Feature;
 use crate::environment::id::EnvironmentId;
 use crate::environment::shared::{Owner, Shared};
 use crate::error::{Cause, Result};
+use crate::journal::directory::StateDirectory;
 
 /// The environments that exist, oldest first, and the engines.
 pub(super) struct Tracked {
     registry: Registry,
+    reaper: Reaper,
     state: Mutex<State>,
 }
 
@@ -36,9 +39,10 @@ impl fmt::Debug for Tracked {
 }
 
 impl Tracked {
-    pub(super) fn new(registry: Registry) -> Self {
+    pub(super) fn new(registry: Registry, reaper: Reaper) -> Self {
         Self {
             registry,
+            reaper,
             state: Mutex::default(),
         }
     }
@@ -113,6 +117,14 @@ impl Owner for Tracked {
         // takes time.
         drop(state);
         drop(gone);
+    }
+
+    fn address_of(&self, engine: &str) -> Option<String> {
+        self.registry.get(engine).ok()?.address()
+    }
+
+    fn start_reaper(&self, directory: &StateDirectory) {
+        super::state::start_reaper(directory, &self.reaper);
     }
 
     fn engines_supporting<'a>(&'a self, features: &'a BTreeSet<Feature>) -> BoxFuture<'a, Vec<String>> {

@@ -8,27 +8,19 @@
 //! ```
 
 use std::ffi::OsStr;
-use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::fs::DirBuilder;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-
-use rustix::fs::FlockOperation;
 
 use crate::environment::id::random_hex;
 use crate::error::{Error, Result};
 use crate::files::remove_tree::remove_tree;
 use crate::journal::directory::StateDirectory;
+use crate::journal::notes::{self, Note};
 
 /// The beginning of the names of the directories.
 const PREFIX: &str = "isolate-migration-";
-
-/// The beginning of the names of notes that are not complete.
-const UNFINISHED: &str = ".";
-
-/// The longest path that is read.
-const LONGEST: u64 = 64 << 10;
 
 #[derive(Debug)]
 pub(super) struct Carrier {
@@ -36,19 +28,13 @@ pub(super) struct Carrier {
     note: Option<Note>,
 }
 
-/// The file that names a directory, locked by this process.
-#[derive(Debug)]
-struct Note {
-    path: PathBuf,
-    _lock: File,
-}
-
 impl Carrier {
     /// Creates a directory, which is noted if there is a state directory.
     pub(super) fn new(state: Option<&StateDirectory>) -> Result<Self> {
         let path = std::env::temp_dir().join(format!("{PREFIX}{}", random_hex()));
         let path = std::path::absolute(&path).map_err(|e| Error::io("resolve", &path, e))?;
-        let note = state.map(|state| Note::write(state, &path)).transpose()?;
+        let bytes = path.as_os_str().as_bytes();
+        let note = state.map(|state| Note::write(&place(state), bytes)).transpose()?;
         let made = DirBuilder::new().mode(0o700).create(&path);
         made.map_err(|e| Error::io("create the directory", &path, e))?;
         Ok(Self { path, note })
@@ -64,62 +50,22 @@ impl Drop for Carrier {
         // There is no caller to report an error to. The collection removes the rest.
         if remove_tree(&self.path).is_ok() {
             if let Some(note) = self.note.take() {
-                let _ = fs::remove_file(&note.path);
+                let _ = note.remove();
             }
         }
     }
 }
 
-impl Note {
-    fn write(state: &StateDirectory, directory: &Path) -> Result<Self> {
-        let notes = notes(state);
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(&notes);
-        made.map_err(|e| Error::io("create the directory", &notes, e))?;
-        let name = random_hex();
-        let (new, path) = (notes.join(format!("{UNFINISHED}{name}")), notes.join(name));
-        let write = || {
-            let mut options = OpenOptions::new();
-            let mut file = options.write(true).create_new(true).mode(0o600).open(&new)?;
-            rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive)?;
-            file.write_all(directory.as_os_str().as_bytes())?;
-            fs::rename(&new, &path)?;
-            io::Result::Ok(file)
-        };
-        let lock = write().map_err(|e| Error::io("write", &path, e))?;
-        Ok(Self { path, _lock: lock })
-    }
-}
-
-fn notes(state: &StateDirectory) -> PathBuf {
+fn place(state: &StateDirectory) -> PathBuf {
     state.path().join("migrations")
 }
 
 /// Removes the directories of killed processes, and returns their paths; in a dry run it only
 /// returns them. This blocks.
 pub(in crate::manager) fn collect(state: &StateDirectory, dry_run: bool) -> Result<Vec<PathBuf>> {
-    let notes = notes(state);
-    let failed = |error| Error::io("list", &notes, error);
-    let entries = match fs::read_dir(&notes) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        listed => listed.map_err(failed)?,
-    };
     let mut removed = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(failed)?.path();
-        let unfinished = path
-            .file_name()
-            .is_some_and(|name| name.as_bytes().starts_with(UNFINISHED.as_bytes()));
-        let Ok(file) = File::open(&path) else {
-            // Its process has removed it meanwhile.
-            continue;
-        };
-        // Its process makes the directory after the note is complete, and locks the note before.
-        if unfinished || rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-            continue;
-        }
-        let mut text = Vec::new();
-        let read = (&file).take(LONGEST).read_to_end(&mut text);
-        read.map_err(|e| Error::io("read", &path, e))?;
+    // A process makes the directory after its note is complete.
+    for (note, text) in notes::find(&place(state))?.left {
         let directory = PathBuf::from(OsStr::from_bytes(&text));
         let is_ours = directory
             .file_name()
@@ -129,7 +75,7 @@ pub(in crate::manager) fn collect(state: &StateDirectory, dry_run: bool) -> Resu
             remove_tree(&directory).map_err(|e| Error::io("remove", &directory, e))?;
         }
         if !dry_run {
-            fs::remove_file(&path).map_err(|e| Error::io("remove", &path, e))?;
+            note.remove()?;
         }
         if exists {
             removed.push(directory);
@@ -141,6 +87,7 @@ pub(in crate::manager) fn collect(state: &StateDirectory, dry_run: bool) -> Resu
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     /// After `kill -9`, the directory stayed, and nothing knew it.
     #[test]
@@ -156,9 +103,14 @@ mod tests {
         assert!(collect(&state, false).unwrap().is_empty(), "both are in use");
         let mut killed = std::mem::ManuallyDrop::new(killed);
         // The system releases the lock of a killed process.
-        let note = killed.note.take().unwrap();
-        let note_path = note.path.clone();
-        drop(note);
+        drop(killed.note.take());
+        let files = || {
+            fs::read_dir(place(&state))
+                .unwrap()
+                .map(|file| file.unwrap().path())
+        };
+        let names_left = |path: &PathBuf| fs::read(path).unwrap() == left.as_os_str().as_bytes();
+        let note_path = files().find(names_left).unwrap();
         assert_eq!(collect(&state, true).unwrap(), std::slice::from_ref(&left));
         assert!(left.exists() && note_path.exists());
         assert_eq!(collect(&state, false).unwrap(), std::slice::from_ref(&left));
@@ -167,6 +119,6 @@ mod tests {
         fs::write(&note_path, "/etc").unwrap();
         assert!(collect(&state, false).unwrap().is_empty());
         drop(used);
-        assert_eq!(fs::read_dir(notes(&state)).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(place(&state)).unwrap().count(), 0);
     }
 }
