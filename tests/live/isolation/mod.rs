@@ -13,6 +13,7 @@ mod files; // copies and mounts
 mod group_resources; // groups with builds, several networks, volumes
 mod groups; // services that start in order, on a network of their own
 mod images; // builds, names, archives, registries, removal
+mod killed_state; // what dropped, failed and killed snapshots, forks and migrations leave
 mod lifecycle; // stop, start, main processes, environments of other processes
 mod limits; // limits, and what happens at a limit
 mod main_process; // main processes with their streams, and images without a shell

@@ -15,7 +15,7 @@ use super::owner::{Owner, running};
 use crate::support::{IMAGE, LONG, Subject, engines};
 
 /// The program with the reaper, which is built with the workspace.
-fn program() -> &'static str {
+pub(super) fn program() -> &'static str {
     static PROGRAM: LazyLock<String> = LazyLock::new(|| {
         let program = Path::new(env!("CARGO_BIN_EXE_owner")).with_file_name("isolate");
         assert!(program.exists(), "build it: cargo build -p isolation-cli");

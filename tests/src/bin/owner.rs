@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! owner ADDRESS PREFIX idle COUNT                creates environments, and waits
+//! owner ADDRESS PREFIX forks IMAGE                prepares forks of an environment, and waits
 //! owner ADDRESS PREFIX main INPUT COMMAND…       runs a main process; INPUT is none, stdin or tty
 //! owner ADDRESS PREFIX main-alone INPUT COMMAND… the same without an init program
 //! ```
@@ -16,7 +17,9 @@ use std::future::pending;
 
 use engine_api::Docker;
 use isolation::engines::docker::DockerEngine;
-use isolation::{Command, EngineChoice, EnvironmentSpec, Input, Main, Manager, Registry, TerminalSize};
+use isolation::{
+    Command, EngineChoice, EnvironmentSpec, ForkOptions, Input, Main, Manager, Registry, TerminalSize,
+};
 use tests::chain;
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
@@ -41,6 +44,20 @@ async fn idle(manager: &Manager, count: usize) -> Outcome<()> {
         Some("return") => Ok(()),
         _ => pending().await,
     }
+}
+
+async fn forks(manager: &Manager, image: &str) -> Outcome<()> {
+    let spec = EnvironmentSpec {
+        image: Some(image.to_owned()),
+        ..EnvironmentSpec::default()
+    };
+    let environment = manager.create(&EngineChoice::Auto, spec).await?;
+    let forks = manager
+        .prepare_forks(&environment, 2, ForkOptions::default())
+        .await?;
+    let _taken = forks.take().await?;
+    println!("ready");
+    pending().await
 }
 
 async fn main_process(manager: &Manager, init: Option<bool>, input: &str, argv: &[String]) -> Outcome<()> {
@@ -72,7 +89,9 @@ async fn main_process(manager: &Manager, init: Option<bool>, input: &str, argv: 
 
 async fn run(arguments: &[String]) -> Outcome<()> {
     let [address, prefix, mode, rest @ ..] = arguments else {
-        return Err("usage: owner ADDRESS PREFIX idle COUNT | main[-alone] INPUT COMMAND…".into());
+        return Err(
+            "usage: owner ADDRESS PREFIX idle COUNT | forks IMAGE | main[-alone] INPUT COMMAND…".into(),
+        );
     };
     let docker = Docker::with_address(&address.parse()?)?;
     let mut registry = Registry::new();
@@ -80,6 +99,7 @@ async fn run(arguments: &[String]) -> Outcome<()> {
     let manager = Manager::new(registry);
     match (mode.as_str(), rest) {
         ("idle", [count]) => idle(&manager, count.parse()?).await,
+        ("forks", [image]) => forks(&manager, image).await,
         ("main", [input, argv @ ..]) => main_process(&manager, None, input, argv).await,
         ("main-alone", [input, argv @ ..]) => main_process(&manager, Some(false), input, argv).await,
         _ => Err(format!("unknown mode {mode}").into()),

@@ -2,11 +2,11 @@
 //! and those that a test has created for several.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use engine_api::Docker;
-use engine_api::containers::InspectContainer;
+use engine_api::containers::{ContainerFilters, InspectContainer, ListContainers};
 use engine_api::images::RemoveImage;
 use engine_api::networks::{DisconnectNetwork, InspectNetwork, Network};
 use engine_api::volumes::RemoveVolume;
@@ -79,6 +79,8 @@ pub(super) struct Owned {
     creator: Creator,
     /// Keeps the journal entry until it is gone; `None` if another value owns it.
     hold: Mutex<Option<Hold>>,
+    /// While this exists, others need it, too, and the last of them removes it.
+    others: Weak<()>,
 }
 
 impl Owned {
@@ -106,7 +108,15 @@ impl Owned {
             id: id.to_owned(),
             creator: Creator::this_process(),
             hold: Mutex::new(None),
+            others: Weak::new(),
         }
+    }
+
+    /// The same, for an image that is not removed while `others` exists.
+    #[must_use]
+    pub(super) fn shared_with(mut self, others: Weak<()>) -> Self {
+        self.others = others;
+        self
     }
 
     pub(super) fn name(&self) -> &str {
@@ -139,7 +149,9 @@ impl Owned {
 
     /// Removes it. This waits for a while for other containers that use it and are being removed.
     pub(super) async fn remove(&self) -> Result<()> {
-        remove(&self.docker, self.kind, &self.name, &self.id).await?;
+        if self.others.strong_count() == 0 {
+            remove(&self.docker, self.kind, &self.name, &self.id).await?;
+        }
         self.disarm();
         Ok(())
     }
@@ -152,13 +164,15 @@ impl Owned {
             return false;
         };
         let (docker, kind, name, id) = (self.docker.clone(), self.kind, self.name.clone(), self.id.clone());
+        let others = self.others.clone();
         let (hold, gone) = (Arc::new(Mutex::new(Some(hold))), Arc::new(AtomicBool::new(false)));
         let is_gone = Arc::clone(&gone);
         cleanup::run(Arc::new(move || {
             let (docker, name, id) = (docker.clone(), name.clone(), id.clone());
+            let others = others.clone();
             let (hold, gone) = (Arc::clone(&hold), Arc::clone(&gone));
             Box::pin(async move {
-                let removed = remove(&docker, kind, &name, &id).await;
+                let removed = remove_unshared(&docker, kind, &name, &id, &others).await;
                 gone.store(removed.is_ok(), Ordering::Release);
                 let hold = hold.lock().unwrap_or_else(PoisonError::into_inner).take();
                 if let (Ok(_), Some(hold)) = (removed, hold) {
@@ -184,24 +198,81 @@ impl Drop for Owned {
     }
 }
 
+/// Removes it, unless others need it after the container of the environment is gone.
+async fn remove_unshared(
+    docker: &Docker,
+    kind: Kind,
+    name: &str,
+    id: &str,
+    others: &Weak<()>,
+) -> Result<bool> {
+    if others.strong_count() > 0 {
+        until_no_container(docker, id, Instant::now()).await?;
+    }
+    match others.strong_count() {
+        0 => remove(docker, kind, name, id).await,
+        // The last of them finds no container of this environment.
+        _ => Ok(false),
+    }
+}
+
 /// Removes a network or volume with this ID in a label, or an image; returns whether there was one.
 pub(super) async fn remove(docker: &Docker, kind: Kind, name: &str, id: &str) -> Result<bool> {
     match kind {
         Kind::Network => remove_network(docker, name, id).await,
         Kind::Volume => remove_volume(docker, name, id).await,
         Kind::Container => remove_container(docker, name, id).await,
-        Kind::Image => remove_image(docker, name).await,
+        Kind::Image => remove_image(docker, name, id).await,
     }
 }
 
-/// Removes an image, whose name is random. One of which containers were made is left to those:
-/// other forks, or containers of somebody else.
-async fn remove_image(docker: &Docker, name: &str) -> Result<bool> {
-    match docker.images().remove(name, RemoveImage::default()).await {
-        Ok(_) => Ok(true),
-        Err(error) if error.is_not_found() || error.is_conflict() => Ok(false),
-        Err(error) => Err(to_error(error)),
+/// Removes an image, whose name is random. One of which other containers were made is left to
+/// those: other forks, or containers of somebody else. This waits for a while for the container of
+/// the environment itself, which is being removed.
+async fn remove_image(docker: &Docker, name: &str, id: &str) -> Result<bool> {
+    let (began, mut is_alone) = (Instant::now(), false);
+    loop {
+        match docker.images().remove(name, RemoveImage::default()).await {
+            Ok(_) => return Ok(true),
+            Err(error) if error.is_not_found() => return Ok(false),
+            Err(error) if error.is_conflict() => {}
+            Err(error) => return Err(to_error(error)),
+        }
+        // Asked before the last attempt: of two containers that end at the same time, the removal
+        // of at least one of their images comes after both.
+        if is_alone {
+            return Ok(false);
+        }
+        until_no_container(docker, id, began).await?;
+        is_alone = true;
     }
+}
+
+/// Waits for a while until the container of an environment is removed.
+async fn until_no_container(docker: &Docker, id: &str, began: Instant) -> Result<()> {
+    while has_container(docker, id).await? {
+        if began.elapsed() >= STILL_USED {
+            let why = "its image is used by its container, which is not removed yet";
+            return Err(Error::new(ErrorKind::Conflict, why));
+        }
+        sleep(PAUSE).await;
+    }
+    Ok(())
+}
+
+/// Whether the container of an environment exists.
+async fn has_container(docker: &Docker, id: &str) -> Result<bool> {
+    let filters = ContainerFilters {
+        label: [format!("{}={id}", labels::ENVIRONMENT)].into(),
+        ..ContainerFilters::default()
+    };
+    let options = ListContainers {
+        all: true,
+        filters,
+        ..ListContainers::default()
+    };
+    let listed = docker.containers().list(options).await.map_err(to_error)?;
+    Ok(!listed.is_empty())
 }
 
 async fn remove_network(docker: &Docker, name: &str, id: &str) -> Result<bool> {

@@ -1,8 +1,11 @@
 //! Multiplies a container: an image of its files, and copies of its volumes.
 
+use std::sync::Arc;
+
 use engine_api::Docker;
+use engine_api::connect::Address;
 use engine_api::containers::Container;
-use engine_api::images::{CommitImage, Image, ImageConfig, InspectImage, RemoveImage};
+use engine_api::images::{CommitImage, Image, ImageConfig, InspectImage};
 
 use super::save::parts;
 use super::{Prepared, REPOSITORY, image};
@@ -12,11 +15,16 @@ use crate::engine::forks::{ForkPoint, Forks};
 use crate::engines::docker::container::ContainerRef;
 use crate::engines::docker::diagnostics::to_error;
 use crate::engines::docker::instance::DockerInstance;
-use crate::engines::docker::owned::{Kind, Owned};
-use crate::engines::docker::{DockerEngine, labels};
-use crate::environment::id::random_hex;
+use crate::engines::docker::owned::{Kind, Owned, completed};
+use crate::engines::docker::resources::default_name;
+use crate::engines::docker::{DockerEngine, NAME, labels};
+use crate::environment::id::{EnvironmentId, random_hex};
 use crate::error::{Error, Result};
+use crate::journal::Journal;
+use crate::journal::entry::{Entry, Resource, VERSION};
+use crate::journal::process::Process;
 use crate::snapshots::PartKind;
+use crate::spec::lifetime::Lifetime;
 
 /// What the status of a storage driver has if the daemon stores images in containerd.
 const CONTAINERD: &str = "io.containerd.snapshotter.v1";
@@ -25,6 +33,8 @@ const CONTAINERD: &str = "io.containerd.snapshotter.v1";
 /// each fork.
 #[derive(Debug)]
 struct State {
+    /// Dropped before the image: from then on, the last fork removes the image.
+    alive: Arc<()>,
     image: Owned,
     container: ContainerRef,
     volumes: Vec<PartKind>,
@@ -34,14 +44,18 @@ impl Forks for DockerInstance {
     fn fork_point(&self) -> BoxFuture<'_, Result<ForkPoint>> {
         Box::pin(async move {
             let container = self.look_closely().await?;
-            let docker = &self.container.docker;
-            let (id, name) = (random_hex(), format!("{REPOSITORY}:{}", random_hex()));
-            let journal = self.guard().journal().clone();
-            let image = Owned::expecting(docker, Kind::Image, &name, &id, &journal)?;
-            commit(docker, &container, self.container.podman, &name).await?;
             let volumes = parts(&container).0;
+            let made = self.point()?;
+            let (client, podman) = (self.container.docker.clone(), self.container.podman);
+            // The daemon completes it, even if the caller is dropped.
+            let committing = async move {
+                commit(&client, &container, podman, &made).await?;
+                Ok(made)
+            };
+            let ((), made) = completed((), Box::pin(committing)).await?;
             Ok(ForkPoint::new(State {
-                image,
+                alive: Arc::default(),
+                image: made.image,
                 container: self.container.clone(),
                 volumes: volumes
                     .into_iter()
@@ -52,10 +66,50 @@ impl Forks for DockerInstance {
     }
 }
 
+/// The image of a fork point, with its entry in the journal.
+struct Point {
+    image: Owned,
+    id: EnvironmentId,
+    journal: Journal,
+}
+
+impl DockerInstance {
+    /// The image of a fork point that is about to be made. It has an entry of its own in the
+    /// journal: the environment may outlive this process.
+    fn point(&self) -> Result<Point> {
+        let docker = &self.container.docker;
+        let (id, name) = (EnvironmentId::random(), format!("{REPOSITORY}:{}", random_hex()));
+        let journal = Journal::of(self.guard().journal().directory(), &id);
+        let address = docker.address();
+        if address.parse::<Address>().is_ok() {
+            journal.begin(&Entry {
+                version: VERSION,
+                id: id.clone(),
+                name: default_name(Kind::Image, &id),
+                engine: NAME.to_owned(),
+                address,
+                image: None,
+                session: None,
+                lifetime: Lifetime::Owner,
+                owner: Process::current(),
+                resources: vec![Resource::new(Kind::Image.as_str(), &name)],
+            })?;
+        }
+        let image = Owned::expecting(docker, Kind::Image, &name, id.as_str(), &journal);
+        // The guard holds the entry until the image is gone.
+        journal.finish();
+        Ok(Point {
+            image: image?,
+            id,
+            journal,
+        })
+    }
+}
+
 /// Makes an image of a container. It has no variable of the specification, no label of ours, and
 /// the daemon shows none of them as those of its container.
-async fn commit(docker: &Docker, container: &Container, podman: bool, name: &str) -> Result<()> {
-    let images = docker.images();
+async fn commit(docker: &Docker, container: &Container, podman: bool, point: &Point) -> Result<()> {
+    let (images, name) = (docker.images(), point.image.name());
     let before = images.inspect(&container.image, InspectImage::default()).await;
     let before = before.map_err(to_error)?.config.unwrap_or_default();
     let names: Vec<String> = container
@@ -96,18 +150,16 @@ async fn commit(docker: &Docker, container: &Container, podman: bool, name: &str
     // clients. An image of the same layers without it takes the name.
     let made = images.inspect(name, InspectImage::default()).await;
     let made = made.map_err(to_error)?;
-    replace(docker, &made, &before, name).await
+    replace(docker, &made, &before, point).await
 }
 
-async fn replace(docker: &Docker, made: &Image, before: &ImageConfig, name: &str) -> Result<()> {
+async fn replace(docker: &Docker, made: &Image, before: &ImageConfig, point: &Point) -> Result<()> {
+    // Without a name, nothing else would find it.
+    let unnamed = Owned::expecting(docker, Kind::Image, &made.id, point.id.as_str(), &point.journal)?;
     let mut config = made.config.clone().unwrap_or_default();
     image::without_variables(&mut config, before);
-    image::load_layers(docker, made, &image::clean_config(config)?, name).await?;
-    let removed = docker.images().remove(&made.id, RemoveImage::default()).await;
-    match removed {
-        Err(error) if !error.is_not_found() => Err(to_error(error)),
-        _ => Ok(()),
-    }
+    image::load_layers(docker, made, &image::clean_config(config)?, point.image.name()).await?;
+    unnamed.remove().await
 }
 
 /// A value in an instruction, as it is.
@@ -136,15 +188,12 @@ impl DockerEngine {
         let name = state.image.name();
         let mut prepared = Prepared {
             image: Some(name.to_owned()),
-            owned: vec![Owned::expecting(
-                docker,
-                Kind::Image,
-                name,
-                new.id.as_str(),
-                new.context.journal(),
-            )?],
             ..Prepared::default()
         };
+        let image = Owned::expecting(docker, Kind::Image, name, new.id.as_str(), new.context.journal())?;
+        prepared
+            .owned
+            .push(image.shared_with(Arc::downgrade(&state.alive)));
         for part in &state.volumes {
             if let PartKind::Volume {
                 target,

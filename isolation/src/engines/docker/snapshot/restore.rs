@@ -6,7 +6,7 @@ use super::stream::from_thread;
 use super::{Prepared, REPOSITORY, image};
 use crate::engine::NewEnvironment;
 use crate::engines::docker::instance::DockerInstance;
-use crate::engines::docker::owned::{Kind, Owned};
+use crate::engines::docker::owned::{Kind, Owned, completed};
 use crate::engines::docker::{DockerEngine, NAME};
 use crate::environment::id::random_hex;
 use crate::error::{Error, ErrorKind, Result};
@@ -60,7 +60,10 @@ impl DockerEngine {
         let owned = Owned::expecting(docker, Kind::Image, &name, new.id.as_str(), new.context.journal())?;
         let config = manifest.image.clone().unwrap_or_else(|| serde_json::json!({}));
         let platform = manifest.platform.clone();
-        image::load_part(docker, state.part(root), config, platform, &name).await?;
+        let (client, part, tag) = (docker.clone(), state.part(root), name.clone());
+        // The daemon may complete it after the caller is dropped.
+        let loading = async move { image::load_part(&client, part, config, platform, &tag).await };
+        let (owned, ()) = completed(owned, Box::pin(loading)).await?;
         prepared.owned.push(owned);
         prepared.image = Some(name);
         for part in &manifest.parts {
