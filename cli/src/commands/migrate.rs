@@ -21,7 +21,7 @@ use crate::signals;
 /// Between two Docker daemons everything moves. Between engines the files of one directory move,
 /// and a virtual environment of Python in it: with its files if the interpreter there fits, or
 /// installed again from the list of its packages. --plan lists what moves and what is lost, and
-/// changes nothing. The new environment is tested; after a failure nothing is left of it. The old
+/// changes nothing; it pulls no image. The new environment is tested; after a failure nothing is left of it. The old
 /// one stays, unless --rm is given.
 #[derive(Debug, Args)]
 pub(crate) struct Migrate {
@@ -165,13 +165,17 @@ fn text(plan: &MigrationPlan) -> String {
         let address = place.address.as_ref().map(|address| format!(" at {address}"));
         let image = place.image.as_ref().map(|image| format!(", image {image}"));
         let (address, image) = (address.unwrap_or_default(), image.unwrap_or_default());
-        row(name, &format!("{}{address}{image}", place.engine));
+        let pulled = if place.pulls { ", which will be pulled" } else { "" };
+        row(name, &format!("{}{address}{image}{pulled}", place.engine));
     }
     for moved in &plan.moves {
         row("moves", &format!("{} -> {}", moved.what, moved.to));
     }
     for package in &plan.reinstalled {
         row("installs", &format!("{} ({})", package.package, package.why));
+    }
+    for open in &plan.undecided {
+        row("undecided", &format!("{} ({})", open.what, open.why));
     }
     for lost in &plan.lost {
         row("lost", &format!("{} ({})", lost.what, lost.why));

@@ -157,6 +157,14 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
         Box::pin(std::future::ready(Ok(None)))
     }
 
+    /// Whether the creation of an environment would not pull the image of the specification, after
+    /// [`fill_in`](Self::fill_in); this pulls nothing. The default is `true`, for engines that
+    /// never pull.
+    fn has_image<'a>(&'a self, spec: &'a EnvironmentSpec) -> BoxFuture<'a, Result<bool>> {
+        let _ = spec;
+        Box::pin(std::future::ready(Ok(true)))
+    }
+
     /// Builds the image of a specification with [`EnvironmentSpec::build`], and returns its name,
     /// which depends on its content. `log` gets the output of the build, piece by piece.
     fn build_image<'a>(

@@ -6,7 +6,7 @@ use engine_api::Upload;
 use engine_api::images::ImportImage;
 use isolation::engines::basic::BasicEngine;
 use isolation::engines::docker::{DockerEngine, VolumeOptions};
-use isolation::engines::virtualenv::VirtualenvEngine;
+use isolation::engines::virtualenv::{VirtualenvEngine, VirtualenvOptions};
 use isolation::packages::{PackageIndex, PackageManager};
 use isolation::{
     Command, Destination, EngineChoice, Environment, EnvironmentId, EnvironmentSpec, ErrorKind, Manager,
@@ -84,6 +84,44 @@ async fn files_move_into_a_container_and_back() {
         };
         manager.migrate(&source, &docker, options).await.unwrap_err();
         moved.environment.destroy().await.unwrap();
+        subject.until_nothing_is_left(&prefix).await;
+    }
+}
+
+/// The image is in no registry: a pull would fail.
+#[tokio::test]
+async fn plan_pulls_no_image() {
+    for subject in engines() {
+        let base = tempfile::tempdir().unwrap();
+        let (manager, prefix) = manager(&subject, base.path());
+        let options = MigrateOptions {
+            image: Some(format!("localhost/{}:1", EnvironmentId::random())),
+            ..MigrateOptions::default()
+        };
+        let mut spec = EnvironmentSpec::default();
+        VirtualenvOptions {
+            without_pip: true,
+            ..VirtualenvOptions::default()
+        }
+        .add_to(&mut spec);
+        let source = create(&manager, "virtualenv", spec).await;
+        let made = source.run(Command::new(["python", "-c", PACKAGE])).await.unwrap();
+        assert!(made.exit.success(), "{}", made.stderr_text());
+        let docker = Destination::engine("docker");
+        let plan = manager.plan_migration(&source, &docker, &options).await.unwrap();
+        assert_eq!(plan.to.image, options.image, "{}", subject.name);
+        assert!(plan.to.pulls && plan.blocked.is_empty(), "{plan:?}");
+        assert!(plan.undecided[0].what.contains("packages of Python"), "{plan:?}");
+        // With an image that the daemon has, everything is decided.
+        let there = MigrateOptions {
+            image: Some(IMAGE.to_owned()),
+            ..options.clone()
+        };
+        let plan = manager.plan_migration(&source, &docker, &there).await.unwrap();
+        assert!(!plan.to.pulls && plan.undecided.is_empty(), "{plan:?}");
+        assert!(subject.containers(&prefix).await.is_empty(), "{}", subject.name);
+        // The migration itself pulls.
+        manager.migrate(&source, &docker, options).await.unwrap_err();
         subject.until_nothing_is_left(&prefix).await;
     }
 }

@@ -9,7 +9,7 @@ use engine_api::connect::Address;
 
 use super::diagnostics::to_error;
 use super::snapshot::Prepared;
-use super::{BuildSpec, DockerEngine, NAME, labels, watch};
+use super::{BuildSpec, DockerEngine, NAME, PullPolicy, labels, watch};
 use crate::BoxFuture;
 use crate::engine::capabilities::Feature;
 use crate::engine::context::Context;
@@ -106,6 +106,20 @@ impl Engine for DockerEngine {
 
     fn image_id<'a>(&'a self, spec: &'a EnvironmentSpec) -> BoxFuture<'a, Result<Option<String>>> {
         Box::pin(self.identify_image(spec))
+    }
+
+    fn has_image<'a>(&'a self, spec: &'a EnvironmentSpec) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(async move {
+            match self.settings.pull {
+                // A missing image is the error of the creation.
+                PullPolicy::Never => Ok(true),
+                PullPolicy::Always => Ok(false),
+                PullPolicy::IfMissing => {
+                    let found = self.identify_image(spec).await?;
+                    Ok(found.is_some_and(|id| !id.is_empty()))
+                }
+            }
+        })
     }
 
     fn build_image<'a>(

@@ -8,7 +8,7 @@ use super::plan::{MigrationPlan, Moved, Place};
 use super::prepared::{Directories, Prepared, Work};
 use super::specification::Adapted;
 use super::tree::{self, Side};
-use super::{DIRECTORY, MigrateOptions, always_lost, check_directory, python, report};
+use super::{DIRECTORY, MigrateOptions, Purpose, always_lost, check_directory, python, report};
 use crate::engine::Engine;
 use crate::engine::capabilities::Feature;
 use crate::environment::Environment;
@@ -30,6 +30,7 @@ impl Manager {
         source: &Environment,
         engine: &Arc<dyn Engine>,
         options: &MigrateOptions,
+        purpose: Purpose,
     ) -> Result<Prepared> {
         let from = tree::side_of(source, options.directory.as_deref()).await?;
         let to = match (tree::is_of_host(engine.name()), from.host) {
@@ -49,22 +50,32 @@ impl Manager {
                 engine: source.engine().to_owned(),
                 address: None,
                 image: source.spec().image.clone(),
+                pulls: false,
             },
             to: Place {
                 engine: engine.name().to_owned(),
                 address: engine.address(),
                 image: None,
+                pulls: false,
             },
             moves: vec![Moved::new(
                 from.described(source.engine()),
                 to.described(engine.name()),
             )],
             reinstalled: Vec::new(),
+            undecided: Vec::new(),
             lost,
             blocked: Vec::new(),
         };
+        let mut filled = spec.clone();
+        engine.fill_in(&mut filled);
+        plan.to.pulls = capabilities.has(Feature::Images) && !engine.has_image(&filled).await?;
         let python = match python::of(source, &from).await? {
             None => None,
+            Some(found) if plan.to.pulls && purpose == Purpose::Plan => {
+                plan.undecided.push(found.undecided());
+                None
+            }
             Some(found) => {
                 let asked = self.ask_target(engine, &mut spec, &found).await?;
                 python::plan(found, asked, engine.name(), &from, &to, &mut spec, &mut plan)?

@@ -64,16 +64,19 @@ impl Manager {
                 engine: source.engine().to_owned(),
                 address: Some(contents.engine_detail),
                 image: spec.image.clone(),
+                pulls: false,
             },
             to: Place {
                 engine: engine.name().to_owned(),
                 address,
                 image: spec.image.clone(),
+                pulls: false,
             },
             moves: parts
                 .map(|part| Moved::new(part.name(), "the same path"))
                 .collect(),
             reinstalled: Vec::new(),
+            undecided: Vec::new(),
             lost,
             blocked,
         };

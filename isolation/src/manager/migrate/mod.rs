@@ -90,6 +90,14 @@ pub struct MigrateOptions {
     pub remove_source: bool,
 }
 
+/// Why a migration is prepared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    /// Nothing may change.
+    Plan,
+    Migration,
+}
+
 /// A migrated environment.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -103,15 +111,18 @@ pub struct Migrated {
 }
 
 impl Manager {
-    /// Lists what [`migrate`](Self::migrate) would move, install again and lose. For that it may
-    /// create an environment of the image, and destroy it.
+    /// Lists what [`migrate`](Self::migrate) would move, install again and lose, and changes
+    /// nothing. An image that is not there is not pulled: the plan says so in [`Place::pulls`], and
+    /// [`MigrationPlan::undecided`] has what depends on it. If the image is there, its interpreter
+    /// is asked in an environment that is destroyed at once.
     pub async fn plan_migration(
         &self,
         environment: &Environment,
         to: &Destination,
         options: &MigrateOptions,
     ) -> Result<MigrationPlan> {
-        let prepared = Box::pin(self.prepare_migration(environment, to, options)).await;
+        let preparing = self.prepare_migration(environment, to, options, Purpose::Plan);
+        let prepared = Box::pin(preparing).await;
         let shared = environment.shared();
         let named = prepared.map_err(|error| error.during("plan the migration of", shared.name()));
         named.map(|prepared| prepared.plan)
@@ -158,7 +169,8 @@ impl Manager {
         to: &Destination,
         options: &MigrateOptions,
     ) -> Result<Migrated> {
-        let prepared = Box::pin(self.prepare_migration(source, to, options)).await?;
+        let preparing = self.prepare_migration(source, to, options, Purpose::Migration);
+        let prepared = Box::pin(preparing).await?;
         let Prepared {
             mut plan,
             selection,
@@ -220,6 +232,7 @@ impl Manager {
         source: &Environment,
         to: &Destination,
         options: &MigrateOptions,
+        purpose: Purpose,
     ) -> Result<Prepared> {
         let shared = source.shared();
         checks::exists(shared.status())?;
@@ -241,7 +254,7 @@ impl Manager {
             let hint = "start it: the commands of a migration run in it";
             return Err(Error::wrong_status(source.status(), hint));
         }
-        Box::pin(self.prepare_directory(source, &engine, options)).await
+        Box::pin(self.prepare_directory(source, &engine, options, purpose)).await
     }
 
     /// The engine with what it can do, if it has all that the specification needs.

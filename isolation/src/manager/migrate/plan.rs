@@ -16,6 +16,8 @@ pub struct MigrationPlan {
     pub moves: Vec<Moved>,
     /// Packages that are installed again, because their files would not run there.
     pub reinstalled: Vec<Reinstalled>,
+    /// What is decided only when the image is there: a plan pulls no image.
+    pub undecided: Vec<LeftOut>,
     /// Losses without which programs may run.
     pub lost: Vec<LeftOut>,
     /// Losses of what programs need: with something here, nothing is migrated unless
@@ -33,6 +35,8 @@ pub struct Place {
     pub address: Option<String>,
     /// The image of the environment.
     pub image: Option<String>,
+    /// Whether the image is not there yet, and is pulled from its registry.
+    pub pulls: bool,
 }
 
 /// What moves in a migration.

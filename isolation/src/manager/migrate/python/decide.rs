@@ -148,12 +148,14 @@ mod tests {
             engine: engine.into(),
             address: None,
             image: None,
+            pulls: false,
         };
         let mut made = MigrationPlan {
             from: place(VIRTUALENV),
             to: place("docker"),
             moves: Vec::new(),
             reinstalled: Vec::new(),
+            undecided: Vec::new(),
             lost: Vec::new(),
             blocked: Vec::new(),
         };

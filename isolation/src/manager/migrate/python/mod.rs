@@ -15,6 +15,7 @@ use crate::engines::{SANDBOX, VIRTUALENV};
 use crate::environment::Environment;
 use crate::error::{Error, ErrorKind, Result};
 use crate::packages::{Package, PackageManager, python_command};
+use crate::snapshots::LeftOut;
 use crate::spec::EnvironmentSpec;
 
 /// Prints what decides, see the file.
@@ -56,6 +57,17 @@ pub(super) struct Found {
     packages: Vec<Package>,
     /// The virtual environment, relative to the directory that moves, if it is in it.
     own: Option<PathBuf>,
+}
+
+impl Found {
+    /// What a plan reports while the interpreter of the new environment is not known.
+    pub(super) fn undecided(&self) -> LeftOut {
+        LeftOut::new(
+            format!("{} packages of Python", self.packages.len()),
+            "they move with their files if the interpreter of the image fits, and are installed again if not; \
+             the image is not there yet, and a plan does not pull it",
+        )
+    }
 }
 
 /// Asks the interpreter of an environment; `None` without one.
