@@ -23,12 +23,11 @@ use crate::environment::status::Status;
 use crate::error::{Error, Result};
 use crate::files::copy::{Stop, StopOnDrop};
 use crate::packages::{Package, PackageManager};
-use crate::spec::validate;
 
 /// How to save an environment: [`Environment::snapshot`].
 #[derive(Debug, Clone, Default)]
 pub struct SnapshotOptions {
-    /// A name for people; any text. Several snapshots may have the same one: the newest is meant.
+    /// A name for people; any text that no other snapshot of the store has as its name.
     pub name: Option<String>,
     /// An earlier snapshot of the same environment: engines that use directories of this machine
     /// read only files that were changed since. The new snapshot is complete all the same. By
@@ -62,8 +61,8 @@ impl Environment {
     ///
     /// # Errors
     ///
-    /// The kind is [`Conflict`](crate::ErrorKind::Conflict) if a file changes whenever it is read:
-    /// stop the environment first. After an error the store has everything that it had before.
+    /// The kind is [`Conflict`](crate::ErrorKind::Conflict) if another snapshot has the name, or if
+    /// a file changes whenever it is read: stop the environment first. After an error the store has everything that it had before.
     pub async fn snapshot(&self, store: &SnapshotStore, options: SnapshotOptions) -> Result<Saved> {
         let saved = Box::pin(self.save(store, options)).await;
         let shared = self.shared();
@@ -72,8 +71,9 @@ impl Environment {
 
     async fn save(&self, store: &SnapshotStore, options: SnapshotOptions) -> Result<Saved> {
         let shared = self.shared();
-        if let Some(name) = &options.name {
-            validate::label(name)?;
+        if let Some(name) = options.name.clone() {
+            let store = store.clone();
+            blocking(move || store.check_name(&name)).await?;
         }
         checks::exists(shared.status())?;
         let Some(saves) = shared.instance.saves() else {

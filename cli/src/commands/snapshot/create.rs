@@ -19,7 +19,7 @@ use crate::signals;
 /// removed alone.
 #[derive(Debug, Args)]
 pub(super) struct Create {
-    /// Name of the snapshot; if several snapshots have the same name, it refers to the newest
+    /// Name of the snapshot, which no other snapshot has
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// Read every file, also if an earlier snapshot exists

@@ -51,8 +51,37 @@ impl SnapshotStore {
         Ok(ids)
     }
 
-    /// The snapshot that is meant by its ID, by a unique beginning of the ID, or by its name; of
-    /// several with the same name, the newest one. This blocks.
+    /// Rejects a name that a snapshot has, or that looks like an ID. This blocks.
+    pub(crate) fn check_name(&self, name: &str) -> Result<()> {
+        validate::label(name)?;
+        if name.parse::<Digest>().is_ok() {
+            let why = "a name of a snapshot must not look like an ID; choose another name";
+            return Err(Error::invalid(why));
+        }
+        let named = self.named(name)?;
+        match named.last() {
+            None => Ok(()),
+            Some(id) => {
+                let id = id.short();
+                let why = format!(
+                    "the snapshot {id} has the name {name:?} already; choose another name, or remove that \
+                     snapshot first: isolate snapshot rm {id}"
+                );
+                Err(Error::new(ErrorKind::Conflict, why))
+            }
+        }
+    }
+
+    /// The IDs of the snapshots with a name, oldest first.
+    fn named(&self, name: &str) -> Result<Vec<Digest>> {
+        let all = self.list()?.snapshots.into_iter();
+        let named = all.filter(|one| one.manifest.name.as_deref() == Some(name));
+        Ok(named.map(|one| one.id).collect())
+    }
+
+    /// The snapshot that is meant by its ID, by its name, or by a unique beginning of the ID. An
+    /// imported snapshot may have the name of another one; then the name is an error of the kind
+    /// [`Conflict`](ErrorKind::Conflict) that lists their IDs. This blocks.
     pub fn find(&self, reference: &str) -> Result<Snapshot> {
         let found = self.id_of(reference).and_then(|id| self.read(&id));
         found.map_err(|error| error.during("find the snapshot", reference))
@@ -65,10 +94,17 @@ impl SnapshotStore {
         if let Some(id) = ids.iter().find(|id| id.to_string() == reference) {
             return Ok(*id);
         }
-        let named = self.list()?.snapshots.into_iter().rev();
-        let mut named = named.filter(|one| one.manifest.name.as_deref() == Some(reference));
-        if let Some(snapshot) = named.next() {
-            return Ok(snapshot.id);
+        match self.named(reference)?[..] {
+            [] => {}
+            [id] => return Ok(id),
+            ref several => {
+                let ids: Vec<String> = several.iter().map(Digest::short).collect();
+                let why = format!(
+                    "several snapshots have this name: {}, oldest first; write the ID",
+                    ids.join(", ")
+                );
+                return Err(Error::new(ErrorKind::Conflict, why));
+            }
         }
         let begins = ids.iter().filter(|id| id.to_string().starts_with(reference));
         match begins.collect::<Vec<_>>()[..] {

@@ -66,6 +66,31 @@ fn save(store: &SnapshotStore, name: &str, directory: &Path) -> Result<Snapshot>
     Ok(store.publish(writer, manifest(name, part))?.0)
 }
 
+#[test]
+fn name_of_several_snapshots_is_no_reference() {
+    let (directory, kept) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = SnapshotStore::open(Some(kept.path())).unwrap();
+    fs::write(directory.path().join("f"), "one").unwrap();
+    let first = save(&store, "daily", directory.path()).unwrap();
+    assert_eq!(store.find("daily").unwrap().id, first.id);
+    let error = store.check_name("daily").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    assert!(error.to_string().contains(&first.id.short()), "{error}");
+    store.check_name("weekly").unwrap();
+    let error = store.check_name(&first.id.to_string()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+    // As an import does, which keeps the name.
+    fs::write(directory.path().join("f"), "two").unwrap();
+    let second = save(&store, "daily", directory.path()).unwrap();
+    let error = store.find("daily").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    let listed = format!("{}, {}", first.id.short(), second.id.short());
+    assert!(error.to_string().contains(&listed), "{error}");
+    assert_eq!(store.find(&second.id.to_string()).unwrap().id, second.id);
+    store.remove(&first.id).unwrap();
+    assert_eq!(store.find("daily").unwrap().id, second.id);
+}
+
 /// Restores a snapshot, and compares it with a directory.
 fn restores(store: &SnapshotStore, snapshot: &Snapshot, original: &Path) -> Result<bool> {
     let target = tempfile::tempdir().unwrap();
