@@ -95,5 +95,7 @@ mod isolation {
     mod planted; // planted failures on the fake engine, and their causes
     mod pool; // environments that are prepared ahead
     #[cfg(unix)]
+    mod restored_elsewhere; // a snapshot of each engine on each other one
+    #[cfg(unix)]
     mod state_walk; // random snapshots, forks, restores and migrations
 }

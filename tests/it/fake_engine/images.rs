@@ -34,6 +34,42 @@ async fn abandoned_pull_has_pulled_nothing() {
     );
 }
 
+/// As a real engine, it does not read a layer that it has.
+#[tokio::test(start_paused = true)]
+async fn known_layer_is_not_read_from_an_archive() {
+    let (_, docker) = engine();
+    let images = docker.images();
+    let image = images.inspect("busybox", Default::default()).await.unwrap();
+    let config = serde_json::json!({
+        "architecture": "amd64", "os": "linux", "config": { "Env": ["A=1"] },
+        "rootfs": { "type": "layers", "diff_ids": image.root_fs.layers },
+    });
+    let manifest =
+        serde_json::json!([{ "Config": "c.json", "RepoTags": ["other:1"], "Layers": ["0/layer.tar"] }]);
+    let mut archive = tar::Builder::new(Vec::new());
+    let texts = [
+        ("c.json", config.to_string()),
+        ("manifest.json", manifest.to_string()),
+    ];
+    let empty = ("0/layer.tar", "\0".repeat(1024));
+    for (name, text) in texts
+        .iter()
+        .map(|(name, text)| (*name, text))
+        .chain([(empty.0, &empty.1)])
+    {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(text.len() as u64);
+        archive.append_data(&mut header, name, text.as_bytes()).unwrap();
+    }
+    let archive = archive.into_inner().unwrap();
+    let mut lines = images.load(archive, Default::default()).await.unwrap();
+    while let Some(line) = lines.next().await {
+        line.unwrap();
+    }
+    let other = images.inspect("other:1", Default::default()).await.unwrap();
+    assert_eq!(other.root_fs.layers, image.root_fs.layers);
+}
+
 #[tokio::test(start_paused = true)]
 async fn image_in_use_is_not_removed() {
     let (fake, docker) = engine();

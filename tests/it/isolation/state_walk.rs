@@ -1,10 +1,15 @@
+use engine_api::Docker;
+use fake_engine::FakeEngine;
 use isolation::engines::basic::BasicEngine;
+use isolation::engines::docker::DockerEngine;
 use isolation::engines::virtualenv::{VirtualenvEngine, VirtualenvOptions};
 use isolation::snapshots::SnapshotStore;
 #[cfg(target_os = "linux")]
 use isolation::{Engine, engines::sandbox::SandboxEngine};
 use isolation::{EnvironmentSpec, Manager, Registry};
 use tests::state_walk::{Place, seed, walk};
+
+use super::docker_engine::IMAGE;
 
 #[tokio::test]
 async fn random_walk_keeps_every_state() {
@@ -46,6 +51,41 @@ async fn random_walk_keeps_every_state() {
     let walked = Box::pin(walk(&manager, &store, &places, 200, seed().unwrap())).await;
     walked.unwrap_or_else(|why| panic!("{why}"));
     assert_eq!(std::fs::read_dir(&environments).unwrap().count(), 0);
+}
+
+/// The same with containers of the fake engine: nothing is left of their images and volumes.
+#[tokio::test]
+async fn random_walk_of_containers_keeps_every_state() {
+    let (base, kept) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let before = fake.snapshot();
+    let mut registry = Registry::new();
+    let docker = DockerEngine::new(Docker::with_connector(fake.clone()));
+    registry.register(docker).unwrap();
+    registry.register(BasicEngine::below(base.path())).unwrap();
+    let manager = Manager::new(registry);
+    let store = SnapshotStore::open(Some(kept.path())).unwrap();
+    let in_container = EnvironmentSpec {
+        image: Some(IMAGE.to_owned()),
+        working_dir: Some("/work".to_owned()),
+        ..EnvironmentSpec::default()
+    };
+    let places = [
+        Place {
+            engine: "docker".to_owned(),
+            spec: in_container,
+            image: Some(IMAGE.to_owned()),
+        },
+        Place {
+            engine: "basic".to_owned(),
+            spec: EnvironmentSpec::default(),
+            image: None,
+        },
+    ];
+    let walked = Box::pin(walk(&manager, &store, &places, 200, seed().unwrap())).await;
+    walked.unwrap_or_else(|why| panic!("{why}"));
+    assert_eq!(fake.snapshot().since(&before), Vec::<String>::new());
+    assert_eq!(std::fs::read_dir(base.path()).unwrap().count(), 0);
 }
 
 /// Adds the engine `sandbox`, where one can be started.
