@@ -1,7 +1,9 @@
 use std::fs;
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use isolation::snapshots::SnapshotStore;
 
@@ -116,19 +118,33 @@ impl Fixture {
             .args(["-e", &format!("inject={}:{fault}:when={number}", known(calls))])
             .arg(command.get_program())
             .args(command.get_args())
-            .stdin(Stdio::null());
+            .process_group(0)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         for (name, value) in command.get_envs() {
             match value {
                 Some(value) => traced.env(name, value),
                 None => traced.env_remove(name),
             };
         }
-        let output = traced.output().unwrap();
+        let mut child = traced.spawn().unwrap();
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break status;
+            }
+            if fails_to_wake(&log) {
+                let group = format!("-{}", child.id());
+                let killed = Command::new("kill").args(["-KILL", "--", &group]).output();
+                assert!(killed.is_ok());
+            }
+            thread::sleep(Duration::from_millis(10));
+        };
         let text = fs::read_to_string(&log).unwrap();
-        let was_killed = output.status.signal() == Some(9) || text.contains("+++ killed by SIGKILL");
+        let was_killed = status.signal() == Some(9) || text.contains("+++ killed by SIGKILL");
         Faulty {
             happened: text.contains("(INJECTED)") || was_killed,
-            succeeded: output.status.success(),
+            succeeded: status.success(),
         }
     }
 }
@@ -136,6 +152,14 @@ impl Fixture {
 struct Faulty {
     happened: bool,
     succeeded: bool,
+}
+
+/// Whether the call that failed was no write to a file: the runtime wakes its threads with it, and
+/// may wait for ever after its failure.
+fn fails_to_wake(log: &Path) -> bool {
+    let text = fs::read_to_string(log).unwrap_or_default();
+    let wakes = |line: &str| line.contains(r#""\1\0\0\0\0\0\0\0", 8)"#) && line.contains("(INJECTED)");
+    text.lines().any(wakes)
 }
 
 /// The calls that this machine has.
