@@ -238,7 +238,9 @@ impl<'a> User<'a> {
 fn names(directory: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(directory).into_iter().flatten();
     let name = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name();
-    entries.map(|entry| name(entry).to_string_lossy().into_owned()).collect()
+    entries
+        .map(|entry| name(entry).to_string_lossy().into_owned())
+        .collect()
 }
 
 /// A kept environment of a user, which is removed in the end.
