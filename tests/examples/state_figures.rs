@@ -2,11 +2,12 @@
 //! beside what it replaces.
 //!
 //! ```sh
-//! cargo run --release -p tests --example state_figures -- unix:///var/run/docker.sock [IMAGE [DIRECTORY]]
+//! cargo run --release -p tests --example state_figures -- ADDRESS [IMAGE [DIRECTORY]]
 //! ```
 //!
-//! The directory is on a file system with reflinks, such as btrfs, or xfs on a loop device; the fork
-//! of a virtual environment is measured there, too.
+//! The address is that of a daemon, such as `unix:///var/run/docker.sock`. The directory is on a
+//! file system with reflinks, such as xfs on a loop device; the fork of a virtual environment is
+//! measured there, too.
 //!
 //! It removes everything that it creates. The load of the machine decides about the times; each
 //! figure and its comparison are measured in turns.

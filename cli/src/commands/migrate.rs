@@ -21,8 +21,8 @@ use crate::signals;
 /// Between two Docker daemons everything moves. Between engines the files of one directory move,
 /// and a virtual environment of Python in it: with its files if the interpreter there fits, or
 /// installed again from the list of its packages. --plan lists what moves and what is lost, and
-/// changes nothing; it pulls no image. The new environment is tested; after a failure nothing is left of it. The old
-/// one stays, unless --rm is given.
+/// changes nothing; it pulls no image. The new environment is tested; after a failure nothing is
+/// left of it. The old one stays, unless --rm is given.
 #[derive(Debug, Args)]
 pub(crate) struct Migrate {
     /// Print the plan only

@@ -203,13 +203,13 @@ fn is_unusable(error: &Error) -> bool {
 
 /// Removes an incomplete file.
 fn drop_stale(path: &Path) {
-    if is_stale(path) {
+    if is_abandoned(path) {
         let _ = fs::remove_file(path);
     }
 }
 
 /// Whether the process of an incomplete file has exited.
-pub(super) fn is_stale(path: &Path) -> bool {
+pub(super) fn is_abandoned(path: &Path) -> bool {
     let modified = fs::symlink_metadata(path).and_then(|meta| meta.modified());
     let age = modified.map(|time| SystemTime::now().duration_since(time).unwrap_or_default());
     age.is_ok_and(|age| age > STALE)

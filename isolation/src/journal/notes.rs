@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
 
-use super::directory::is_stale;
+use super::directory::is_abandoned;
 use crate::environment::id::random_hex;
 use crate::error::{Error, Result};
 
@@ -82,7 +82,7 @@ pub(crate) fn find(directory: &Path) -> Result<Found> {
         let path = entry.map_err(failed)?.path();
         let name = path.file_name().unwrap_or_default().as_bytes();
         let unfinished = name.starts_with(UNFINISHED.as_bytes());
-        if unfinished && !is_stale(&path) {
+        if unfinished && !is_abandoned(&path) {
             continue;
         }
         let Ok(file) = File::open(&path) else {

@@ -62,7 +62,8 @@ impl Environment {
     /// # Errors
     ///
     /// The kind is [`Conflict`](crate::ErrorKind::Conflict) if another snapshot has the name, or if
-    /// a file changes whenever it is read: stop the environment first. After an error the store has everything that it had before.
+    /// a file changes whenever it is read: stop the environment first. After an error the store has
+    /// everything that it had before.
     pub async fn snapshot(&self, store: &SnapshotStore, options: SnapshotOptions) -> Result<Saved> {
         let saved = Box::pin(self.save(store, options)).await;
         let shared = self.shared();
