@@ -83,6 +83,7 @@ mod fake_engine {
 
 mod isolation {
     mod configuration; // what the keys of a configuration do, on the fake engine
+    mod default_limits; // default limits without a question to the daemon, on the fake engine
     mod diagnoses; // the causes of recorded failures
     mod docker_engine; // the docker engine on the fake engine: an error at any point leaves nothing behind
     mod hanging; // a daemon that accepts connections and does not answer

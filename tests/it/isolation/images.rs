@@ -188,8 +188,9 @@ fn foreign(os: &'static str, architecture: &'static str, attach: &'static str) -
                 200,
                 format!(r#"{{"Id":"sha256:1","Os":"{os}","Architecture":"{architecture}"}}"#),
             ),
-            "GET" if target.contains("/info") => json(200, "{}".into()),
-            "GET" if target.contains("/version") => json(200, r#"{"Os":"linux","Arch":"amd64"}"#.into()),
+            "GET" if target.contains("/info") => {
+                json(200, r#"{"OSType":"linux","Architecture":"x86_64"}"#.into())
+            }
             "POST" if target.contains("/containers/create") => json(201, r#"{"Id":"c1"}"#.into()),
             "POST" if target.contains("/attach") => json(500, format!(r#"{{"message":"{attach}"}}"#)),
             "DELETE" => reply(204, &[], ""),

@@ -1,6 +1,7 @@
 //! Creates environments, so that nothing is left behind if that fails at any point, and opens them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex};
 
@@ -12,7 +13,7 @@ use super::blueprint::Blueprint;
 use super::command_shell::CommandShells;
 use super::container::ContainerRef;
 use super::container_config::container_name;
-use super::daemon::DaemonInfo;
+use super::daemon::{self, DaemonInfo};
 use super::diagnostics::to_error;
 use super::disk_limit::DiskLimit;
 use super::images::PullPolicy;
@@ -21,7 +22,7 @@ use super::launch::{Launcher, Made};
 use super::mount_table::MountTable;
 use super::options::DockerOptions;
 use super::owned::{Kind, Owned};
-use super::owner::OwnerConnection;
+use super::owner::{OwnerConnection, is_local};
 use super::remove::Guard;
 use super::resolve::check_subpaths;
 use super::shell_program::ShellProgram;
@@ -53,7 +54,8 @@ impl DockerEngine {
         prepared.fill(&mut spec);
         self.resolve_names(docker, new.id, &mut spec).await?;
         profile::fill_in(&mut spec);
-        if spec.limits.cpus.is_some() || spec.limits.cpuset_cpus.is_some() {
+        let own = self.own_limits(new);
+        if own.cpus.is_some() || own.cpuset_cpus.is_some() {
             let cpus = self.daemon().await?.cpus();
             limits::check_cpus(&new.spec.limits, cpus)?;
         }
@@ -96,13 +98,16 @@ impl DockerEngine {
                 steps.run(Step::Network, creating).await?
             }
         };
-        let (guard, warnings) = self
-            .create_container(docker, &mut blueprint, new.context, &steps)
-            .await?;
+        let (guard, warnings) = self.create_container(docker, &mut blueprint, new, &steps).await?;
         let spec = &blueprint.spec;
-        let looked = look(docker, guard.container(), &blueprint, &warnings, |dropped| {
-            self.accept(dropped, new)
-        });
+        let is_inspected = own != ResourceLimits::default() || !self.trusts_defaults(docker, new);
+        let looked = look(
+            docker,
+            guard.container(),
+            &blueprint,
+            (&warnings, is_inspected),
+            |dropped| self.accept(dropped, new),
+        );
         let found = match looked.await {
             Ok(found) => found,
             Err(error) => {
@@ -156,38 +161,6 @@ impl DockerEngine {
             return Err(error);
         }
         Ok(instance)
-    }
-
-    /// The limits of the environment. The default ones need a daemon that can enforce them.
-    async fn limits(&self, new: NewEnvironment<'_>) -> Result<ResourceLimits> {
-        let own = &new.spec.limits;
-        let mut limits = own
-            .or(&self.settings.limits)
-            .or(&profile::default_limits(new.spec));
-        let defaults = limits.other_than(own);
-        let mut needed = defaults.required_features().peekable();
-        if needed.peek().is_none() {
-            return Ok(limits);
-        }
-        let able = self.daemon().await?.capabilities();
-        for lack in able.missing(&needed.collect()) {
-            limits.remove(lack.feature);
-            ignore(lack, new);
-        }
-        Ok(limits)
-    }
-
-    /// Accepts that the daemon has dropped default limits; those of the specification are an error.
-    fn accept(&self, dropped: Vec<MissingFeature>, new: NewEnvironment<'_>) -> Result<()> {
-        let own = new.spec.limits.other_than(&self.settings.limits);
-        let own: BTreeSet<_> = own.required_features().collect();
-        let (own, defaults): (Vec<_>, Vec<_>) =
-            dropped.into_iter().partition(|lack| own.contains(&lack.feature));
-        if !own.is_empty() {
-            return Err(Error::unsupported(NAME, own));
-        }
-        defaults.into_iter().for_each(|lack| ignore(lack, new));
-        Ok(())
     }
 
     /// Opens the environment with this ID, created by any process.
@@ -271,7 +244,12 @@ impl DockerEngine {
     ) -> DockerInstance {
         let container = launcher.container.clone();
         let container_podman = container.podman;
-        let idle = self.daemon.get().map_or(IDLE_SHELLS, DaemonInfo::idle_shells);
+        let here = || std::thread::available_parallelism().ok().map(NonZeroUsize::get);
+        let cpus = match self.daemon.get() {
+            Some(daemon) => daemon.cpus(),
+            None => is_local(&container.docker).then(here).flatten(),
+        };
+        let idle = daemon::shells_for(cpus);
         let shells = self.settings.command_shells;
         DockerInstance {
             shells: shells.then(|| CommandShells::new(container.clone(), idle)),
@@ -298,9 +276,6 @@ impl DockerEngine {
         }
     }
 }
-
-/// How many command shells are kept open if the daemon's number of CPUs is not known.
-const IDLE_SHELLS: usize = 4;
 
 /// Joins the networks of the specification, and makes its copies.
 async fn prepare(instance: &DockerInstance) -> Result<()> {
@@ -330,17 +305,19 @@ struct Found {
     env: EnvList,
 }
 
-/// Looks at the new container, and checks that it has all requested limits. Without limits, the
-/// inspection of the image may be enough.
+/// Looks at the new container, and checks that it has all requested limits. If only the warnings of
+/// the daemon are read for that, the inspection of the image may be enough.
 async fn look(
     docker: &Docker,
     container: &str,
     blueprint: &Blueprint,
-    warnings: &[String],
+    (warnings, is_inspected): (&[String], bool),
     accept: impl FnOnce(Vec<MissingFeature>) -> Result<()>,
 ) -> Result<Found> {
     let spec = &blueprint.spec;
-    if let (Some(image), true) = (blueprint.image_facts(), spec.limits == ResourceLimits::default()) {
+    let is_inspected = is_inspected && spec.limits != ResourceLimits::default();
+    if let (Some(image), false) = (blueprint.image_facts(), is_inspected) {
+        accept(limits::warned_of(&spec.limits, warnings))?;
         let body = blueprint.body()?;
         let own = Some(&body.working_dir).filter(|own| !own.is_empty());
         let variables = image
@@ -361,26 +338,6 @@ async fn look(
         working_dir: absolute(&made.config.working_dir),
         env: made.config.env,
     })
-}
-
-/// Reports that an environment has not one of the default limits.
-fn ignore(lack: MissingFeature, new: NewEnvironment<'_>) {
-    let MissingFeature { feature, reason } = lack;
-    new.context.emit(
-        subject(new),
-        EventKind::DefaultLimitIgnored {
-            limit: feature,
-            reason,
-        },
-    );
-}
-
-fn subject(new: NewEnvironment<'_>) -> Subject {
-    Subject::Environment {
-        id: new.id.clone(),
-        name: new.name.to_owned(),
-        engine: NAME.to_owned(),
-    }
 }
 
 /// The working directory of a container; the root directory if it is not set.

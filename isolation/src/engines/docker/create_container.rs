@@ -10,19 +10,22 @@ use super::remove::Guard;
 use super::start_failure::is_init_missing;
 use super::work::Steps;
 use super::{DockerEngine, NAME};
+use crate::engine::NewEnvironment;
 use crate::engine::context::Context;
 use crate::error::{Error, Result};
 use crate::events::Step;
 
 impl DockerEngine {
-    /// Creates the container. An image that somebody has removed meanwhile is pulled again.
+    /// Creates the container. An image that somebody has removed meanwhile is pulled again. A
+    /// default limit that the daemon refuses is left out.
     pub(super) async fn create_container(
         &self,
         docker: &Docker,
         blueprint: &mut Blueprint,
-        context: &Context,
+        new: NewEnvironment<'_>,
         steps: &Steps,
     ) -> Result<(Guard, Vec<String>)> {
+        let context = new.context;
         let mut may_pull = self.settings.pull != PullPolicy::Never;
         loop {
             let created = match blueprint.container(docker).await {
@@ -40,6 +43,9 @@ impl DockerEngine {
             };
             let message = error.message().unwrap_or_default();
             if is_init_missing(message) && blueprint.next(Failed::Init) {
+                continue;
+            }
+            if self.leave_out(message, &mut blueprint.spec.limits, new) {
                 continue;
             }
             if !images::is_missing(&error) {

@@ -1,9 +1,11 @@
 //! The Docker daemon's product and version, and the limits that its machine can enforce.
 
+use std::path::Path;
+
 use engine_api::Docker;
 use engine_api::system::{Info, Ping};
 
-use super::platform::Platform;
+use super::platform::{self, Platform};
 use crate::engine::capabilities::{Capabilities, Feature, IsolationLevel};
 use crate::engine::values::CapabilityValues;
 
@@ -15,23 +17,25 @@ pub(super) const WINDOWS: &str = "it runs Windows containers";
 pub(super) struct DaemonInfo {
     /// Its product and version, the API version in use, its address.
     pub(super) detail: String,
-    /// Its platform; not complete if a proxy in front of it hides it.
+    /// Its platform; not complete if it does not report it.
     pub(super) platform: Platform,
     info: Info,
 }
 
 impl DaemonInfo {
-    /// Reads the description from the daemon.
+    /// Reads the description from the daemon, with one request if the API version is known.
     pub(super) async fn read(docker: &Docker) -> engine_api::Result<Self> {
-        let system = docker.system();
-        let version = unless_refused(system.version().await)?;
-        let info = system.info().await?;
-        let podman = answers(docker).await?.podman;
+        let info = docker.system().info().await?;
+        let podman = match docker.is_podman() {
+            Some(podman) => podman,
+            None => answers(docker).await?.podman,
+        };
         let product = if podman { "Podman" } else { "Docker" };
-        let platform = version.as_ref().map_or_else(Platform::default, |version| {
-            Platform::new(&version.os, &version.arch, "")
-        });
-        let number = version.map_or_else(|| "of unknown version".to_owned(), |version| version.version);
+        let platform = Platform::new(&info.os_type, &info.architecture, "");
+        let number = match info.server_version.as_str() {
+            "" => "of unknown version",
+            number => number,
+        };
         let (negotiated, address) = (docker.version().await?, docker.address());
         let detail = format!("{product} {number}, API {negotiated}, at {address}");
         Ok(Self {
@@ -75,11 +79,6 @@ impl DaemonInfo {
         }
     }
 
-    /// How many command shells of a container are kept open: about one for each processor.
-    pub(super) fn idle_shells(&self) -> usize {
-        self.cpus().unwrap_or(0).clamp(4, 16)
-    }
-
     /// The features that it supports on its machine.
     pub(super) fn capabilities(&self) -> Capabilities {
         let info = &self.info;
@@ -115,6 +114,45 @@ impl DaemonInfo {
         })
     }
 }
+
+/// How many command shells of a container are kept open: about one for each processor.
+pub(super) fn shells_for(cpus: Option<usize>) -> usize {
+    cpus.unwrap_or(0).clamp(4, 16)
+}
+
+/// Whether the daemon enforces every limit that it accepts without a warning.
+///
+/// Only a daemon without root may have no control groups, and drops limits silently. So this is
+/// true for Docker behind a socket of root. A recording has the requests of such a daemon.
+pub(super) fn drops_nothing_silently(docker: &Docker) -> bool {
+    if docker.is_podman() != Some(false) {
+        return false;
+    }
+    let address = docker.address();
+    match address.strip_prefix("unix://") {
+        Some(socket) => is_of_root(Path::new(socket)),
+        None => platform::is_replay(&address),
+    }
+}
+
+/// Whether the file belongs to root of the whole machine.
+#[cfg(target_os = "linux")]
+fn is_of_root(socket: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+
+    // In another user namespace, root may be any user.
+    let users = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    users.split_whitespace().eq(ALL_USERS) && std::fs::metadata(socket).is_ok_and(|found| found.uid() == 0)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn is_of_root(_: &Path) -> bool {
+    false
+}
+
+/// The map of the users in the first user namespace of a machine.
+#[cfg(target_os = "linux")]
+const ALL_USERS: [&str; 3] = ["0", "0", "4294967295"];
 
 /// What the daemon reports with every answer.
 #[derive(Debug, Clone, Copy)]

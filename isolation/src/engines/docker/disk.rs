@@ -18,8 +18,8 @@ use crate::spec::EnvironmentSpec;
 const PROBE_LIMIT: usize = 1 << 20;
 
 impl DockerEngine {
-    /// How the disk limit of an environment is enforced. The first one with a limit asks the
-    /// storage of the daemon.
+    /// How the disk limit of an environment is enforced. The first one with a limit of its own asks
+    /// the storage of the daemon; until then, a default limit may be measured.
     pub(super) async fn disk_limit(
         &self,
         docker: &Docker,
@@ -29,7 +29,8 @@ impl DockerEngine {
         if spec.limits.disk.is_none() {
             return Ok(DiskLimit::None);
         }
-        if self.quota.get().is_none() {
+        let is_default = new.spec.limits.disk.is_none() || new.spec.limits.disk == self.settings.limits.disk;
+        if self.quota.get().is_none() && !(is_default && self.trusts_defaults(docker, new)) {
             let image = &self.settings.image_of(spec);
             let prefix = &self.settings.container_prefix;
             let enforces = match self.daemon().await?.has_no_quota() {

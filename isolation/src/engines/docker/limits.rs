@@ -226,13 +226,24 @@ pub(super) fn dropped(
             let reason = "the daemon dropped it".to_owned();
             MissingFeature { feature, reason }
         });
+    let mut all = warned_of(limits, warnings);
+    all.extend(inspected);
+    once_each(all)
+}
+
+/// The requested limits that the daemon drops with a warning.
+pub(super) fn warned_of(limits: &ResourceLimits, warnings: &[String]) -> Vec<MissingFeature> {
     let required: Vec<Feature> = limits.required_features().collect();
     let warned = warnings.iter().filter_map(|warning| {
         let feature = warned(warning).filter(|feature| required.contains(feature))?;
         let reason = format!("the daemon dropped it: {warning}");
         Some(MissingFeature { feature, reason })
     });
-    let mut all: Vec<MissingFeature> = warned.chain(inspected).collect();
+    once_each(warned.collect())
+}
+
+/// The first reason for each feature.
+fn once_each(mut all: Vec<MissingFeature>) -> Vec<MissingFeature> {
     all.sort_by_key(|missing| missing.feature);
     all.dedup_by_key(|missing| missing.feature);
     all

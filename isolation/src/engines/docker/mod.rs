@@ -52,6 +52,7 @@ mod container_config;
 mod create;
 mod create_container;
 mod daemon;
+mod default_limits;
 mod diagnostics;
 mod disk;
 mod disk_limit;

@@ -52,6 +52,7 @@ impl Platform {
             "aarch64" => "arm64",
             "i386" | "i686" | "x86" => "386",
             "armhf" | "armv7l" => "arm",
+            "loongarch64" => "loong64",
             other => other,
         };
         Self {
@@ -157,8 +158,13 @@ pub(super) async fn compare(
 ) -> Result<Need> {
     let (name, image) = image;
     let of_image = Platform::of_image(image);
-    let is_socket = docker.address().starts_with("unix:");
-    if !of_image.is_complete() || (is_socket && Platform::of_this_process().runs(&of_image)) {
+    let address = docker.address();
+    let is_socket = address.starts_with("unix:");
+    // A replay runs no programs.
+    if !of_image.is_complete()
+        || is_replay(&address)
+        || (is_socket && Platform::of_this_process().runs(&of_image))
+    {
         return Ok(Need::Nothing);
     }
     let of_daemon = daemon().await?;
@@ -174,6 +180,11 @@ pub(super) async fn compare(
         true => Need::Emulation(wrong),
         false => Need::Other(wrong),
     })
+}
+
+/// Whether the address is that of a recording, not of a daemon.
+pub(super) fn is_replay(address: &str) -> bool {
+    address.starts_with("replay:")
 }
 
 /// Which platforms a daemon emulates, as far as that was found out.

@@ -1,0 +1,101 @@
+//! The limits that an environment gets by default, and those of them that the daemon drops.
+
+use std::collections::BTreeSet;
+
+use engine_api::Docker;
+
+use super::{DockerEngine, NAME, daemon, limits, profile};
+use crate::engine::NewEnvironment;
+use crate::engine::capabilities::MissingFeature;
+use crate::error::{Error, Result};
+use crate::events::{EventKind, Subject};
+use crate::spec::lifetime::Lifetime;
+use crate::spec::limits::ResourceLimits;
+
+impl DockerEngine {
+    /// The limits that the specification itself asks for.
+    pub(super) fn own_limits(&self, new: NewEnvironment<'_>) -> ResourceLimits {
+        new.spec.limits.other_than(&self.settings.limits)
+    }
+
+    /// Whether the default limits are sent without a question to the daemon: it warns of each one
+    /// that it drops. An environment that outlives this process is worth the question.
+    pub(super) fn trusts_defaults(&self, docker: &Docker, new: NewEnvironment<'_>) -> bool {
+        let ends_with_us = new.spec.lifetime == Lifetime::Owner;
+        ends_with_us && self.daemon.get().is_none() && daemon::drops_nothing_silently(docker)
+    }
+
+    /// The limits of the environment. The default ones need a daemon that can enforce them.
+    pub(super) async fn limits(&self, new: NewEnvironment<'_>) -> Result<ResourceLimits> {
+        let own = &new.spec.limits;
+        let mut limits = own
+            .or(&self.settings.limits)
+            .or(&profile::default_limits(new.spec));
+        let defaults = limits.other_than(own);
+        let mut needed = defaults.required_features().peekable();
+        let docker = self.docker().await?;
+        if needed.peek().is_none() || self.trusts_defaults(docker, new) {
+            return Ok(limits);
+        }
+        let able = self.daemon().await?.capabilities();
+        for lack in able.missing(&needed.collect()) {
+            limits.remove(lack.feature);
+            ignore(lack, new);
+        }
+        Ok(limits)
+    }
+
+    /// Accepts that the daemon has dropped default limits; those of the specification are an error.
+    pub(super) fn accept(&self, dropped: Vec<MissingFeature>, new: NewEnvironment<'_>) -> Result<()> {
+        let own: BTreeSet<_> = self.own_limits(new).required_features().collect();
+        let (own, defaults): (Vec<_>, Vec<_>) =
+            dropped.into_iter().partition(|lack| own.contains(&lack.feature));
+        if !own.is_empty() {
+            return Err(Error::unsupported(NAME, own));
+        }
+        defaults.into_iter().for_each(|lack| ignore(lack, new));
+        Ok(())
+    }
+
+    /// Removes the default limit that the daemon refuses with this message; `false` if there is
+    /// none.
+    pub(super) fn leave_out(
+        &self,
+        message: &str,
+        limits: &mut ResourceLimits,
+        new: NewEnvironment<'_>,
+    ) -> bool {
+        let own = self.own_limits(new);
+        let Some(feature) = limits::warned(message) else {
+            return false;
+        };
+        let has = |limits: &ResourceLimits| limits.required_features().any(|one| one == feature);
+        if has(&own) || !has(limits) {
+            return false;
+        }
+        limits.remove(feature);
+        let reason = format!("the daemon refused it: {message}");
+        ignore(MissingFeature { feature, reason }, new);
+        true
+    }
+}
+
+/// Reports that an environment has not one of the default limits.
+fn ignore(lack: MissingFeature, new: NewEnvironment<'_>) {
+    let MissingFeature { feature, reason } = lack;
+    new.context.emit(
+        subject(new),
+        EventKind::DefaultLimitIgnored {
+            limit: feature,
+            reason,
+        },
+    );
+}
+
+fn subject(new: NewEnvironment<'_>) -> Subject {
+    Subject::Environment {
+        id: new.id.clone(),
+        name: new.name.to_owned(),
+        engine: NAME.to_owned(),
+    }
+}
