@@ -12,6 +12,7 @@ use std::fs::DirBuilder;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::environment::id::random_hex;
 use crate::error::{Error, Result};
@@ -21,6 +22,12 @@ use crate::journal::notes::{self, Note};
 
 /// The beginning of the names of the directories.
 const PREFIX: &str = "isolate-migration-";
+
+/// How often the removal of a directory is tried, if something is written into it meanwhile.
+const TRIES: u32 = 40;
+
+/// The pause between two tries.
+const PAUSE: Duration = Duration::from_millis(50);
 
 #[derive(Debug)]
 pub(super) struct Carrier {
@@ -47,8 +54,15 @@ impl Carrier {
 
 impl Drop for Carrier {
     fn drop(&mut self) {
+        // A thread may still write into it, until it misses a directory.
+        let removed = (0..TRIES).any(|again| {
+            if again > 0 {
+                std::thread::sleep(PAUSE);
+            }
+            remove_tree(&self.path).is_ok() && !self.path.exists()
+        });
         // There is no caller to report an error to. The collection removes the rest.
-        if remove_tree(&self.path).is_ok() {
+        if removed {
             if let Some(note) = self.note.take() {
                 let _ = note.remove();
             }
@@ -88,6 +102,32 @@ pub(in crate::manager) fn collect(state: &StateDirectory, dry_run: bool) -> Resu
 mod tests {
     use super::*;
     use std::fs;
+
+    /// After Ctrl-C, a thread still wrote into the directory, which stayed.
+    #[test]
+    fn directory_is_removed_while_files_are_written() {
+        let state = tempfile::tempdir().unwrap();
+        let state = StateDirectory::at(state.path()).unwrap();
+        let carrier = Carrier::new(Some(&state)).unwrap();
+        let path = carrier.path().to_owned();
+        let (target, ready) = (path.join("files"), std::sync::Barrier::new(2));
+        fs::create_dir(&target).unwrap();
+        std::thread::scope(|scope| {
+            let writer = scope.spawn(|| {
+                ready.wait();
+                // As a copy does it, until the directory is gone.
+                (0..).find(|number| {
+                    std::thread::sleep(Duration::from_millis(1));
+                    fs::write(target.join(number.to_string()), "x").is_err()
+                })
+            });
+            ready.wait();
+            drop(carrier);
+            assert!(!path.exists());
+            assert!(writer.join().unwrap().is_some());
+        });
+        assert_eq!(fs::read_dir(place(&state)).unwrap().count(), 0);
+    }
 
     /// After `kill -9`, the directory stayed, and nothing knew it.
     #[test]
