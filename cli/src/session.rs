@@ -46,6 +46,8 @@ impl Session {
             bundle_directory,
             ..ManagerOptions::default()
         };
+        #[cfg(unix)]
+        options.reaper.check()?;
         let manager = Manager::with_options(registry::open(client, policy)?, options);
         client.generated(manager.session());
         let events = match &global.events {

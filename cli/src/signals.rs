@@ -1,8 +1,21 @@
 //! Signals that end a command: the first one starts cleanup, the second one exits at once.
+//!
+//! A thread of its own handles them, so that a command ends although its cleanup blocks.
+
+use std::sync::mpsc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
+use crate::console::Console;
 use crate::error::CliError;
+
+/// How long the cleanup of an interrupted command may take. The reaper or `isolate gc` does the
+/// rest.
+const CLEANUP: Duration = Duration::from_secs(4);
+
+/// What is said if the cleanup was not completed.
+const UNFINISHED: &str = "the cleanup is not complete; `isolate gc` removes what is left";
 
 /// Reports the signals that this process gets.
 #[derive(Debug, Clone)]
@@ -18,24 +31,73 @@ pub(crate) struct Interrupted(pub(crate) u8);
 
 /// Handles signals from now on: they no longer end this process.
 pub(crate) fn listen() -> Result<(Stop, SecondSignal), CliError> {
-    let mut signals =
-        Signals::install().map_err(|error| CliError::new("cannot handle signals").because(&error))?;
-    let (sender, receiver) = watch::channel(Vec::new());
-    tokio::spawn(async move {
-        while !sender.is_closed() {
-            let code = signals.next().await;
-            sender.send_modify(|codes| codes.push(code));
+    let receiver = start(async |mut signals, sender| {
+        loop {
+            tokio::select! {
+                code = signals.next() => sender.send_modify(|codes| codes.push(code)),
+                () = sender.closed() => return,
+            }
         }
-    });
+    })?;
     Ok((Stop(receiver.clone()), SecondSignal(receiver)))
 }
 
 /// Awaits `work`. A signal drops it, and the exit code of the command is then that of the signal.
-pub(crate) async fn interruptible(work: impl Future<Output = Result<u8, CliError>>) -> Result<u8, CliError> {
-    let (mut stop, _) = listen()?;
-    match stop.or(Box::pin(work)).await {
+/// `left` says what is left then; it is empty for work that leaves nothing.
+///
+/// The process exits at the second signal, and if the cleanup takes longer than [`CLEANUP`].
+pub(crate) async fn interruptible(
+    console: Console,
+    left: &str,
+    work: impl Future<Output = Result<u8, CliError>>,
+) -> Result<u8, CliError> {
+    let receiver = start(async move |mut signals, sender| {
+        let code = signals.next().await;
+        sender.send_modify(|codes| codes.push(code));
+        // In time, this process ends by itself.
+        let _ = tokio::time::timeout(CLEANUP, signals.next()).await;
+        console.note(UNFINISHED);
+        std::process::exit(code.into());
+    })?;
+    match Stop(receiver).or(Box::pin(work)).await {
         Ok(outcome) => outcome,
-        Err(Interrupted(code)) => Ok(code),
+        Err(Interrupted(code)) => {
+            if !left.is_empty() {
+                console.note(&format!("interrupted: {left}"));
+            }
+            Ok(code)
+        }
+    }
+}
+
+/// Starts the thread that handles signals.
+fn start<F>(handle: F) -> Result<watch::Receiver<Vec<u8>>, CliError>
+where
+    F: AsyncFnOnce(Signals, watch::Sender<Vec<u8>>) + Send + 'static,
+{
+    let failed = |error: &dyn std::error::Error| CliError::new("cannot handle signals").because(error);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| failed(&error))?;
+    let (sender, receiver) = watch::channel(Vec::new());
+    let (ready, installed) = mpsc::channel();
+    let thread = std::thread::Builder::new().name("signals".into());
+    let thread = thread.spawn(move || {
+        runtime.block_on(async move {
+            match Signals::install() {
+                Ok(signals) => {
+                    // The other end waits for this.
+                    let _ = ready.send(Ok(()));
+                    handle(signals, sender).await;
+                }
+                Err(error) => drop(ready.send(Err(error))),
+            }
+        });
+    });
+    thread.map_err(|error| failed(&error))?;
+    match installed.recv() {
+        Ok(Ok(())) => Ok(receiver),
+        Ok(Err(error)) => Err(failed(&error)),
+        Err(ended) => Err(failed(&ended)),
     }
 }
 

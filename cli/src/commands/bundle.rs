@@ -29,7 +29,7 @@ pub(crate) struct Bundle {
 
 impl Bundle {
     pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
-        signals::interruptible(async {
+        signals::interruptible(console, "the description is not complete", async {
             let environment = session.manager().open(&self.environment).await?;
             let diagnosis = environment.bundle(&self.directory).await?;
             match console.json {

@@ -120,7 +120,7 @@ impl Cp {
 
     pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
         // A signal drops the copy. The drop removes its temporary files.
-        signals::interruptible(self.copy(session, console)).await
+        signals::interruptible(console, "the copy is not complete", self.copy(session, console)).await
     }
 
     async fn copy(&self, session: &Session, console: Console) -> Result<u8, CliError> {

@@ -62,7 +62,12 @@ impl Create {
                 }
                 self.environment.report(console, client);
                 // A signal drops the creation. The drop removes everything that was created.
-                signals::interruptible(self.create(session, global, client, console)).await
+                signals::interruptible(
+                    console,
+                    "removing the environment",
+                    self.create(session, global, client, console),
+                )
+                .await
             },
         )
         .await

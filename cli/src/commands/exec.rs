@@ -89,5 +89,5 @@ pub(super) async fn execute(
         Ok(streamed.code())
     };
     // A signal drops the execution, which kills the command.
-    signals::interruptible(running).await
+    signals::interruptible(console, "", running).await
 }

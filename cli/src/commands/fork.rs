@@ -29,7 +29,7 @@ pub(crate) struct Fork {
 
 impl Fork {
     pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
-        signals::interruptible(async {
+        signals::interruptible(console, "removing the forks", async {
             let manager = session.manager();
             let environment = manager.open(&self.environment).await?;
             let options = ForkOptions {

@@ -41,7 +41,7 @@ impl Lock {
             }
             Ok(exit_code::SUCCESS)
         };
-        signals::interruptible(locking).await
+        signals::interruptible(console, "no lock was written", locking).await
     }
 }
 

@@ -70,7 +70,7 @@ impl Logs {
                 }
             }
         };
-        signals::interruptible(printing).await
+        signals::interruptible(console, "", printing).await
     }
 
     async fn environment(&self, environment: &Environment, printer: &mut Printer) -> Result<u8, CliError> {

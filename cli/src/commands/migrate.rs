@@ -68,43 +68,47 @@ pub(crate) struct Migrate {
 
 impl Migrate {
     pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
-        signals::interruptible(async {
-            let manager = session.manager();
-            let environment = manager.open(&self.environment).await?;
-            let to = Destination {
-                engine: self.engine.clone(),
-                address: self.to_host.clone(),
-            };
-            if self.plan {
-                let plan = manager.plan_migration(&environment, &to, &self.options()).await?;
-                match console.json {
-                    true => console.value(&plan)?,
-                    false => console.text(&text(&plan))?,
-                }
-                return Ok(exit_code::SUCCESS);
-            }
-            let steps = steps(manager, console);
-            let migrated = manager.migrate(&environment, &to, self.options()).await;
-            steps.abort();
-            let migrated = migrated?;
-            let (made, plan) = (&migrated.environment, &migrated.plan);
-            match console.json {
-                true => console.value(&json!({
-                    "id": made.id(), "name": made.name(), "engine": made.engine(), "plan": plan,
-                    "source_removed": migrated.source_removed,
-                }))?,
-                false => {
-                    for lost in &plan.lost {
-                        console.detail(&format!("lost: {} ({})", lost.what, lost.why));
+        signals::interruptible(
+            console,
+            "removing the new environment; the old one stays",
+            async {
+                let manager = session.manager();
+                let environment = manager.open(&self.environment).await?;
+                let to = Destination {
+                    engine: self.engine.clone(),
+                    address: self.to_host.clone(),
+                };
+                if self.plan {
+                    let plan = manager.plan_migration(&environment, &to, &self.options()).await?;
+                    match console.json {
+                        true => console.value(&plan)?,
+                        false => console.text(&text(&plan))?,
                     }
-                    console.text(&format!("{}\n", made.id()))?;
+                    return Ok(exit_code::SUCCESS);
                 }
-            }
-            if self.rm && !migrated.source_removed {
-                console.warning("the old environment could not be removed; `isolate rm` removes it");
-            }
-            Ok(exit_code::SUCCESS)
-        })
+                let steps = steps(manager, console);
+                let migrated = manager.migrate(&environment, &to, self.options()).await;
+                steps.abort();
+                let migrated = migrated?;
+                let (made, plan) = (&migrated.environment, &migrated.plan);
+                match console.json {
+                    true => console.value(&json!({
+                        "id": made.id(), "name": made.name(), "engine": made.engine(), "plan": plan,
+                        "source_removed": migrated.source_removed,
+                    }))?,
+                    false => {
+                        for lost in &plan.lost {
+                            console.detail(&format!("lost: {} ({})", lost.what, lost.why));
+                        }
+                        console.text(&format!("{}\n", made.id()))?;
+                    }
+                }
+                if self.rm && !migrated.source_removed {
+                    console.warning("the old environment could not be removed; `isolate rm` removes it");
+                }
+                Ok(exit_code::SUCCESS)
+            },
+        )
         .await
     }
 

@@ -77,6 +77,9 @@ use crate::global::Global;
 use crate::session::Session;
 use crate::signals;
 
+/// What an interrupted command on several environments leaves.
+const UNTOUCHED: &str = "the environments that are not listed are as before; give the command again";
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -169,7 +172,14 @@ pub(crate) async fn run(
             with_client(global, console, work).await
         }
         Command::Start(start) => {
-            let work = async |session: &Session| Box::pin(start.run(session, console)).await;
+            let work = async |session: &Session| {
+                signals::interruptible(
+                    console,
+                    "`isolate ls` shows what was started",
+                    Box::pin(start.run(session, console)),
+                )
+                .await
+            };
             with_session(global, console, work).await
         }
         Command::Exec(exec) => {
@@ -188,11 +198,15 @@ pub(crate) async fn run(
             with_session(global, console, work).await
         }
         Command::Stop(stop) => {
-            let work = async |session: &Session| Box::pin(stop.run(session, console)).await;
+            let work = async |session: &Session| {
+                signals::interruptible(console, UNTOUCHED, Box::pin(stop.run(session, console))).await
+            };
             with_session(global, console, work).await
         }
         Command::Restart(restart) => {
-            let work = async |session: &Session| Box::pin(restart.run(session, console)).await;
+            let work = async |session: &Session| {
+                signals::interruptible(console, UNTOUCHED, Box::pin(restart.run(session, console))).await
+            };
             with_session(global, console, work).await
         }
         Command::Kill(kill) => {
@@ -229,7 +243,14 @@ pub(crate) async fn run(
             with_client(global, console, work).await
         }
         Command::Down(down) => {
-            let work = async |session: &Session| Box::pin(down.run(session, console)).await;
+            let work = async |session: &Session| {
+                signals::interruptible(
+                    console,
+                    "a part of the group stays; `isolate down` removes it",
+                    Box::pin(down.run(session, console)),
+                )
+                .await
+            };
             with_session(global, console, work).await
         }
         Command::Wait(wait) => {
@@ -275,7 +296,9 @@ pub(crate) async fn run(
             with_session(global, console, work).await
         }
         Command::Rm(rm) => {
-            let work = async |session: &Session| Box::pin(rm.run(session, console)).await;
+            let work = async |session: &Session| {
+                signals::interruptible(console, UNTOUCHED, Box::pin(rm.run(session, console))).await
+            };
             with_session(global, console, work).await
         }
         Command::Inspect(inspect) => {
@@ -283,7 +306,9 @@ pub(crate) async fn run(
             with_session(global, console, work).await
         }
         Command::Events(events) => {
-            let work = async |session: &Session| Box::pin(events.run(session, console)).await;
+            let work = async |session: &Session| {
+                signals::interruptible(console, "", Box::pin(events.run(session, console))).await
+            };
             with_session(global, console, work).await
         }
         Command::Network(network) => {
@@ -301,7 +326,12 @@ pub(crate) async fn run(
         Command::Build(build) => {
             let work = async |session: &Session| {
                 // A signal drops the call, and the daemon then cancels it.
-                signals::interruptible(Box::pin(build.run(session, console))).await
+                signals::interruptible(
+                    console,
+                    "no image was built",
+                    Box::pin(build.run(session, console)),
+                )
+                .await
             };
             with_session(global, console, work).await
         }
@@ -313,8 +343,9 @@ pub(crate) async fn run(
         Command::Login(login) => {
             changes_this_machine(global)?;
             // A signal restores the terminal.
-            let work =
-                async |client: &Client| signals::interruptible(Box::pin(login.run(client, console))).await;
+            let work = async |client: &Client| {
+                signals::interruptible(console, "", Box::pin(login.run(client, console))).await
+            };
             with_client(global, console, work).await
         }
         Command::Logout(logout) => {
@@ -322,7 +353,14 @@ pub(crate) async fn run(
             logout.run(console).await
         }
         Command::Gc(gc) => {
-            let work = async |session: &Session| Box::pin(gc.run(session, console)).await;
+            let work = async |session: &Session| {
+                signals::interruptible(
+                    console,
+                    "a part may stay; `isolate gc` removes it",
+                    Box::pin(gc.run(session, console)),
+                )
+                .await
+            };
             with_session(global, console, work).await
         }
         #[cfg(unix)]

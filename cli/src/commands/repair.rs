@@ -27,7 +27,12 @@ pub(crate) struct Repair {
 
 impl Repair {
     pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
-        signals::interruptible(self.repair(session, console)).await
+        signals::interruptible(
+            console,
+            "the virtual environment may be half repaired; `isolate repair` goes on",
+            self.repair(session, console),
+        )
+        .await
     }
 
     async fn repair(&self, session: &Session, console: Console) -> Result<u8, CliError> {

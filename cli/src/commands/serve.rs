@@ -10,7 +10,7 @@ use crate::error::CliError;
 use crate::exit_code;
 use crate::global::Global;
 use crate::registry;
-use crate::signals::interruptible;
+use crate::signals::{self, Interrupted};
 
 /// Offer the engines to a program in any language, over standard input and output
 ///
@@ -60,6 +60,11 @@ impl Serve {
             Box::pin(serve(registry, options, tokio::io::stdin(), tokio::io::stdout())).await?;
             Ok(exit_code::SUCCESS)
         };
-        interruptible(serving).await
+        let (mut stop, _) = signals::listen()?;
+        // The cleanup may take as long as the environments need.
+        match stop.or(Box::pin(serving)).await {
+            Ok(outcome) => outcome,
+            Err(Interrupted(code)) => Ok(code),
+        }
     }
 }

@@ -38,7 +38,6 @@ struct Watched {
 
 impl Stats {
     pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
-        let (mut stop, _) = signals::listen()?;
         let watching = async {
             let mut watched = self.watched(session).await?;
             // The first sample has nothing to compare with.
@@ -52,12 +51,7 @@ impl Stats {
                 }
             }
         };
-        match stop.or(Box::pin(watching)).await {
-            Ok(outcome) => outcome,
-            // A user ends the command with a signal.
-            Err(_) if self.follow => Ok(exit_code::SUCCESS),
-            Err(interrupted) => Ok(interrupted.0),
-        }
+        signals::interruptible(console, "", watching).await
     }
 
     async fn watched(&self, session: &Session) -> Result<Vec<Watched>, CliError> {

@@ -52,7 +52,12 @@ impl Up {
             PullPolicy::default(),
             async |session: &Session| {
                 // A signal drops the start. The drop removes everything that was created.
-                signals::interruptible(Box::pin(self.up(session, global, group, console))).await
+                signals::interruptible(
+                    console,
+                    "removing everything that was created for the group",
+                    Box::pin(self.up(session, global, group, console)),
+                )
+                .await
             },
         )
         .await

@@ -61,6 +61,6 @@ impl Wait {
             }
             Ok(exit_code::SUCCESS)
         };
-        signals::interruptible(waiting).await
+        signals::interruptible(console, "the environment goes on", waiting).await
     }
 }

@@ -23,6 +23,8 @@ mod generated; // `isolate completions`, `isolate man`
 mod group; // `isolate up, down` of a compose file, on an engine in memory
 #[cfg(unix)]
 mod image; // `isolate image`, on an engine in memory
+#[cfg(unix)]
+mod interrupts; // Ctrl-C in commands that wait
 mod invalid_input; // the whole text of each error of a table
 #[cfg(unix)]
 mod leftovers; // what a killed process leaves, and who removes it

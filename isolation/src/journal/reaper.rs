@@ -99,6 +99,18 @@ pub(crate) fn program() -> Option<PathBuf> {
         .find(|file| is_executable(file))
 }
 
+/// Whether a program of this name or path exists.
+pub(crate) fn is_program(program: &Path) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    match program.components().count() {
+        // A name without a directory is searched.
+        1 if program.is_relative() => {
+            std::env::split_paths(&path).any(|directory| is_executable(&directory.join(program)))
+        }
+        _ => is_executable(program),
+    }
+}
+
 fn is_executable(file: &Path) -> bool {
     fs::metadata(file).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }

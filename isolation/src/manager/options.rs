@@ -1,9 +1,10 @@
 //! The options of a manager.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::environment::end_timeout::CLEANUP_TIMEOUT;
+use crate::error::{Error, Result};
 
 /// The records of a manager about its environments, and the process that removes them if this
 /// process cannot.
@@ -73,14 +74,39 @@ pub enum Reaper {
     Off,
 }
 
+/// The variable that names the program of [`Reaper::Auto`].
+#[cfg(unix)]
+const VARIABLE: &str = "ISOLATE_REAPER";
+
 impl Reaper {
+    /// Checks the environment variable `ISOLATE_REAPER` of [`Auto`](Self::Auto). The value of a
+    /// variable has no effect otherwise.
+    ///
+    /// # Errors
+    ///
+    /// The kind is [`InvalidInput`](crate::ErrorKind::InvalidInput) if the value is neither `off`
+    /// nor a program.
+    #[cfg(unix)]
+    pub fn check(&self) -> Result<()> {
+        let value = match self {
+            Self::Auto => std::env::var_os(VARIABLE).filter(|value| !value.is_empty() && value != "off"),
+            Self::Program(_) | Self::Off => None,
+        };
+        match value {
+            Some(value) if !crate::journal::reaper::is_program(Path::new(&value)) => Err(Error::invalid(
+                format!("{VARIABLE} is {value:?}, which is no program; write the path of `isolate`, or off"),
+            )),
+            _ => Ok(()),
+        }
+    }
+
     /// The program, if there is one.
     #[cfg(unix)]
     pub(crate) fn program(&self) -> Option<PathBuf> {
         match self {
             Self::Program(program) => Some(program.clone()),
             Self::Off => None,
-            Self::Auto => match std::env::var_os("ISOLATE_REAPER") {
+            Self::Auto => match std::env::var_os(VARIABLE) {
                 Some(value) if value == "off" => None,
                 Some(value) if !value.is_empty() => Some(value.into()),
                 _ => crate::journal::reaper::program(),

@@ -67,7 +67,12 @@ impl Image {
 
     pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
         // A signal drops the call, and the daemon then cancels it.
-        signals::interruptible(self.call(session, console)).await
+        signals::interruptible(
+            console,
+            "the operation on images is cancelled",
+            self.call(session, console),
+        )
+        .await
     }
 
     async fn call(&self, session: &Session, console: Console) -> Result<u8, CliError> {

@@ -42,7 +42,7 @@ impl Create {
             lifetime: Lifetime::Kept,
         };
         // A signal drops the creation. The drop removes everything that was created.
-        signals::interruptible(async {
+        signals::interruptible(console, "removing the network", async {
             let network = session.docker()?.networks().create(options).await?;
             if let Some(reason) = network.outside_preference() {
                 console.warning(reason);

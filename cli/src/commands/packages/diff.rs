@@ -43,7 +43,7 @@ impl Diff {
             }
             Ok(exit_code::SUCCESS)
         };
-        signals::interruptible(comparing).await
+        signals::interruptible(console, "", comparing).await
     }
 
     async fn packages(&self, session: &Session, of: &str) -> Result<Vec<Package>, CliError> {

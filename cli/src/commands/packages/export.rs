@@ -45,6 +45,6 @@ impl Export {
             }
             Ok(exit_code::SUCCESS)
         };
-        signals::interruptible(exporting).await
+        signals::interruptible(console, "nothing was written", exporting).await
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use clap::Args;
 use isolation::packages::{InstallPackages, Installation, PackageIndex};
 
-use super::Of;
+use super::{Of, PARTLY};
 use crate::console::Console;
 use crate::error::CliError;
 use crate::exit_code;
@@ -74,7 +74,7 @@ impl Install {
             report(&packages.install(options).await?, console);
             Ok(exit_code::SUCCESS)
         };
-        signals::interruptible(installing).await
+        signals::interruptible(console, PARTLY, installing).await
     }
 }
 

@@ -29,7 +29,7 @@ impl List {
             }
             Ok(exit_code::SUCCESS)
         };
-        signals::interruptible(listing).await
+        signals::interruptible(console, "", listing).await
     }
 }
 

@@ -32,6 +32,9 @@ enum Command {
     Export(export::Export),
 }
 
+/// What an interrupted change of packages leaves.
+const PARTLY: &str = "a part of the packages may be changed; `isolate packages list` shows them";
+
 /// The environment, and its package manager.
 #[derive(Debug, Args)]
 struct Of {
@@ -57,7 +60,7 @@ impl Packages {
             Command::Upgrade(upgrade) => upgrade.run(session, console).await,
             Command::Diff(diff) => diff.run(session, console).await,
             Command::Export(export) => export.run(session, console).await,
-            Command::Uninstall(uninstall) => uninstall.run(session).await,
+            Command::Uninstall(uninstall) => uninstall.run(session, console).await,
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use clap::Args;
 
-use super::Of;
+use super::{Of, PARTLY};
+use crate::console::Console;
 use crate::error::CliError;
 use crate::exit_code;
 use crate::session::Session;
@@ -19,13 +20,13 @@ pub(super) struct Uninstall {
 }
 
 impl Uninstall {
-    pub(super) async fn run(&self, session: &Session) -> Result<u8, CliError> {
+    pub(super) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
         let removing = async {
             let environment = session.manager().open(&self.of.environment).await?;
             let names: Vec<_> = self.names.iter().map(String::as_str).collect();
             environment.packages(self.of.manager).uninstall(&names).await?;
             Ok(exit_code::SUCCESS)
         };
-        signals::interruptible(removing).await
+        signals::interruptible(console, PARTLY, removing).await
     }
 }

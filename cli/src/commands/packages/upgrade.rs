@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::PARTLY;
 use super::install::{InstallOptions, report};
 use crate::console::Console;
 use crate::error::CliError;
@@ -27,6 +28,6 @@ impl Upgrade {
             report(&environment.packages(of.manager).upgrade(options).await?, console);
             Ok(exit_code::SUCCESS)
         };
-        signals::interruptible(upgrading).await
+        signals::interruptible(console, PARTLY, upgrading).await
     }
 }

@@ -43,36 +43,40 @@ impl Create {
         session: &Session,
         console: Console,
     ) -> Result<u8, CliError> {
-        signals::interruptible(async {
-            let environment = session.manager().open(&self.environment).await?;
-            let (shown, progress) = Shown::new(console, "snapshot");
-            let options = SnapshotOptions {
-                name: self.name.clone(),
-                full: self.full,
-                bytecode: self.bytecode,
-                packages: self.packages,
-                progress,
-                ..SnapshotOptions::default()
-            };
-            let saved = environment.snapshot(store, options).await?;
-            drop(shown);
-            match console.json {
-                true => console.value(&saved)?,
-                false => {
-                    let manifest = &saved.snapshot.manifest;
-                    console.note(&format!(
-                        "saved {} of files; the store has grown by {}",
-                        HumanBytes(manifest.size()),
-                        HumanBytes(saved.added)
-                    ));
-                    for left in &manifest.left_out {
-                        console.detail(&format!("left out: {} ({})", left.what, left.why));
+        signals::interruptible(
+            console,
+            "no snapshot was saved; `isolate snapshot gc` frees the space of its parts",
+            async {
+                let environment = session.manager().open(&self.environment).await?;
+                let (shown, progress) = Shown::new(console, "snapshot");
+                let options = SnapshotOptions {
+                    name: self.name.clone(),
+                    full: self.full,
+                    bytecode: self.bytecode,
+                    packages: self.packages,
+                    progress,
+                    ..SnapshotOptions::default()
+                };
+                let saved = environment.snapshot(store, options).await?;
+                drop(shown);
+                match console.json {
+                    true => console.value(&saved)?,
+                    false => {
+                        let manifest = &saved.snapshot.manifest;
+                        console.note(&format!(
+                            "saved {} of files; the store has grown by {}",
+                            HumanBytes(manifest.size()),
+                            HumanBytes(saved.added)
+                        ));
+                        for left in &manifest.left_out {
+                            console.detail(&format!("left out: {} ({})", left.what, left.why));
+                        }
+                        console.text(&format!("{}\n", saved.snapshot.id.short()))?;
                     }
-                    console.text(&format!("{}\n", saved.snapshot.id.short()))?;
                 }
-            }
-            Ok(exit_code::SUCCESS)
-        })
+                Ok(exit_code::SUCCESS)
+            },
+        )
         .await
     }
 }

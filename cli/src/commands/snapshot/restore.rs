@@ -44,7 +44,7 @@ impl Restore {
         session: &Session,
         console: Console,
     ) -> Result<u8, CliError> {
-        signals::interruptible(async {
+        signals::interruptible(console, "removing the new environment", async {
             let snapshot = store.find(&self.snapshot)?;
             let (shown, progress) = Shown::new(console, "restore");
             let options = RestoreOptions {

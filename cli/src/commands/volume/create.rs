@@ -31,7 +31,7 @@ impl Create {
             ..VolumeOptions::default()
         };
         // A signal drops the creation. The drop removes everything that was created.
-        signals::interruptible(async {
+        signals::interruptible(console, "removing the volume", async {
             let volume = session.docker()?.volumes().create(options).await?;
             match console.json {
                 true => console.value(volume.info())?,

@@ -25,7 +25,12 @@ pub(super) struct Export {
 
 impl Export {
     pub(super) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
-        signals::interruptible(self.export(session, console)).await
+        signals::interruptible(
+            console,
+            "the archive is not complete",
+            self.export(session, console),
+        )
+        .await
     }
 
     async fn export(&self, session: &Session, console: Console) -> Result<u8, CliError> {

@@ -23,7 +23,12 @@ pub(super) struct Import {
 
 impl Import {
     pub(super) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
-        signals::interruptible(self.import(session, console)).await
+        signals::interruptible(
+            console,
+            "the volume may have a part of the files; import them again",
+            self.import(session, console),
+        )
+        .await
     }
 
     async fn import(&self, session: &Session, console: Console) -> Result<u8, CliError> {
