@@ -2,7 +2,8 @@
 //!
 //! A thread of its own handles them, so that a command ends although its cleanup blocks.
 
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -51,22 +52,25 @@ pub(crate) async fn interruptible(
     left: &str,
     work: impl Future<Output = Result<u8, CliError>>,
 ) -> Result<u8, CliError> {
+    let (is_done, left) = (Arc::new(AtomicBool::new(false)), left.to_owned());
+    let was_done = Arc::clone(&is_done);
     let receiver = start(async move |mut signals, sender| {
         let code = signals.next().await;
+        // Now: the drop of the work may take long.
+        if !left.is_empty() && !was_done.load(Ordering::Acquire) {
+            console.note(&format!("interrupted: {left}"));
+        }
         sender.send_modify(|codes| codes.push(code));
         // In time, this process ends by itself.
         let _ = tokio::time::timeout(CLEANUP, signals.next()).await;
         console.note(UNFINISHED);
         std::process::exit(code.into());
     })?;
-    match Stop(receiver).or(Box::pin(work)).await {
+    let outcome = Stop(receiver).or(Box::pin(work)).await;
+    is_done.store(true, Ordering::Release);
+    match outcome {
         Ok(outcome) => outcome,
-        Err(Interrupted(code)) => {
-            if !left.is_empty() {
-                console.note(&format!("interrupted: {left}"));
-            }
-            Ok(code)
-        }
+        Err(Interrupted(code)) => Ok(code),
     }
 }
 
