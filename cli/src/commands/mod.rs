@@ -66,9 +66,9 @@ mod variables;
 mod volume;
 mod volume_option;
 mod wait;
+mod with_session; // a command with its client, or with its manager
 
 use clap::Subcommand;
-use isolation::engines::docker::PullPolicy;
 
 use crate::client::Client;
 use crate::console::Console;
@@ -76,6 +76,7 @@ use crate::error::CliError;
 use crate::global::Global;
 use crate::session::Session;
 use crate::signals;
+use with_session::{changes_this_machine, with_client, with_session};
 
 /// What an interrupted command on several environments leaves.
 const UNTOUCHED: &str = "the environments that are not listed are as before; give the command again";
@@ -389,37 +390,4 @@ pub(crate) async fn run(
         Command::Completions(completions) => completions.run(cli, console),
         Command::Man(man) => man.run(cli, console),
     }
-}
-
-/// Calls `work` with a client, then writes the recording or checks the replay.
-async fn with_client(
-    global: &Global,
-    console: Console,
-    work: impl AsyncFnOnce(&Client) -> Result<u8, CliError>,
-) -> Result<u8, CliError> {
-    let client = Client::open(global).await?;
-    let outcome = work(&client).await;
-    client.close(outcome, console).await
-}
-
-/// Rejects a recorder and a player for a command that changes files of this machine.
-fn changes_this_machine(global: &Global) -> Result<(), CliError> {
-    match global.record.is_some() || global.replay.is_some() {
-        true => {
-            let error = CliError::new("credentials cannot be stored or erased in a recording");
-            Err(error.hint("omit --record and --replay"))
-        }
-        false => Ok(()),
-    }
-}
-
-/// Calls `work` with the manager of one command.
-async fn with_session(
-    global: &Global,
-    console: Console,
-    work: impl AsyncFnOnce(&Session) -> Result<u8, CliError>,
-) -> Result<u8, CliError> {
-    let with_manager =
-        async |client: &Client| Session::with(global, client, PullPolicy::default(), work).await;
-    with_client(global, console, with_manager).await
 }

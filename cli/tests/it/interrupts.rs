@@ -34,7 +34,7 @@ fn until_asked(memory: &Memory, method: &str, end: &str) {
 }
 
 #[test]
-fn command_that_waits_for_the_daemon_says_what_is_left() {
+fn command_that_waits_says_what_is_left() {
     let directory = tempfile::tempdir().unwrap();
     let group = directory.path().join("group.json");
     std::fs::write(
