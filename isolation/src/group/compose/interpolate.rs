@@ -1,6 +1,6 @@
 //! Replaces variables in texts, like docker compose.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The deepest nesting of a default in a default.
 const DEEPEST: u8 = 16;
@@ -13,15 +13,15 @@ pub(super) type Known = BTreeMap<String, String>;
 
 /// Replaces `$NAME`, `${NAME}`, `${NAME:-default}`, `${NAME-default}`, `${NAME:+other}`,
 /// `${NAME+other}`, `${NAME:?error}` and `${NAME?error}`; `$$` is a dollar sign. A missing variable
-/// is empty. The error contains no value of a variable.
-pub(super) fn interpolate(text: &str, known: &Known) -> Result<String, String> {
-    interpolate_with(text, &[known])
+/// is empty, and its name is added to `unset`. The error contains no value of a variable.
+pub(super) fn interpolate(text: &str, known: &Known, unset: &mut BTreeSet<String>) -> Result<String, String> {
+    expand(text, &[known], 0, unset)
 }
 
 /// Like [`interpolate`], with the variables of several maps: the first map that contains a name
 /// counts.
 pub(super) fn interpolate_with(text: &str, known: &[&Known]) -> Result<String, String> {
-    expand(text, known, 0)
+    expand(text, known, 0, &mut BTreeSet::new())
 }
 
 fn find<'k>(known: &[&'k Known], name: &str) -> Option<&'k String> {
@@ -36,7 +36,7 @@ fn push(result: &mut String, value: &str) -> Result<(), String> {
     Ok(())
 }
 
-fn expand(text: &str, known: &[&Known], depth: u8) -> Result<String, String> {
+fn expand(text: &str, known: &[&Known], depth: u8, unset: &mut BTreeSet<String>) -> Result<String, String> {
     if depth > DEEPEST {
         return Err("defaults of variables are nested too deeply".to_owned());
     }
@@ -51,12 +51,12 @@ fn expand(text: &str, known: &[&Known], depth: u8) -> Result<String, String> {
             }
             Some('{') => {
                 let end = end_of_braces(&after[1..]).ok_or("a variable begins with ${ and has no }")?;
-                push(&mut result, &braces(&after[1..=end], known, depth)?)?;
+                push(&mut result, &braces(&after[1..=end], known, depth, unset)?)?;
                 &after[end + 2..]
             }
             Some(first) if first == '_' || first.is_ascii_alphabetic() => {
                 let (name, others) = after.split_at(end_of_name(after));
-                push(&mut result, find(known, name).map_or("", String::as_str))?;
+                push(&mut result, &value_of(known, name, unset))?;
                 others
             }
             _ => return Err("a single $ names no variable; write $$ for a dollar sign".to_owned()),
@@ -88,7 +88,16 @@ fn end_of_braces(text: &str) -> Option<usize> {
     None
 }
 
-fn braces(inside: &str, known: &[&Known], depth: u8) -> Result<String, String> {
+/// The value of a variable without a default.
+fn value_of(known: &[&Known], name: &str, unset: &mut BTreeSet<String>) -> String {
+    let value = find(known, name).cloned();
+    value.unwrap_or_else(|| {
+        unset.insert(name.to_owned());
+        String::new()
+    })
+}
+
+fn braces(inside: &str, known: &[&Known], depth: u8, unset: &mut BTreeSet<String>) -> Result<String, String> {
     let (name, form) = inside.split_at(end_of_name(inside));
     if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
         return Err("${…} names no variable; write ${NAME}".to_owned());
@@ -100,13 +109,13 @@ fn braces(inside: &str, known: &[&Known], depth: u8) -> Result<String, String> {
     let value = find(known, name).filter(|value| empty_counts || !value.is_empty());
     let other = operator.get(1..).unwrap_or_default();
     match operator.chars().next() {
-        None if form.is_empty() => Ok(value.cloned().unwrap_or_default()),
+        None if form.is_empty() => Ok(value_of(known, name, unset)),
         Some('-') => match value {
             Some(value) => Ok(value.clone()),
-            None => expand(other, known, depth + 1),
+            None => expand(other, known, depth + 1, unset),
         },
         Some('+') => match value {
-            Some(_) => expand(other, known, depth + 1),
+            Some(_) => expand(other, known, depth + 1, unset),
             None => Ok(String::new()),
         },
         Some('?') => match value {
@@ -152,8 +161,13 @@ mod tests {
             ("${MISSING:-a:b/c}", "a:b/c"),
             ("ä${A}ö", "ä1ö"),
         ] {
-            assert_eq!(interpolate(text, &known()).as_deref(), Ok(expected), "{text}");
+            let replaced = interpolate(text, &known(), &mut BTreeSet::new());
+            assert_eq!(replaced.as_deref(), Ok(expected), "{text}");
         }
+        let mut unset = BTreeSet::new();
+        let text = "$B ${C} ${D:-$E} ${F-} ${G:+x} $A $EMPTY ${EMPTY:-} ${B}";
+        interpolate(text, &known(), &mut unset).unwrap();
+        assert_eq!(Vec::from_iter(unset), ["B", "C", "E"]);
     }
 
     #[test]
@@ -173,7 +187,7 @@ mod tests {
             (&"${M:-".repeat(40), "no }"),
             (&format!("{}{}", "${M:-".repeat(40), "}".repeat(40)), "deeply"),
         ] {
-            let error = interpolate(text, &known()).unwrap_err();
+            let error = interpolate(text, &known(), &mut BTreeSet::new()).unwrap_err();
             assert!(error.contains(part), "{text}: {error}");
         }
     }

@@ -72,6 +72,9 @@ pub struct ComposeFile {
     pub group: GroupSpec,
     /// The unsupported keys of the file: the line, the key, and a hint.
     pub ignored: Vec<String>,
+    /// The variables that the file uses without a default, and that are not set. Each is replaced
+    /// by an empty text, as docker compose does.
+    pub unset: Vec<String>,
 }
 
 /// How a compose file is read.
@@ -121,8 +124,13 @@ fn read(path: &Path, options: &ComposeOptions) -> Result<ComposeFile> {
     let mut reading = Reading::new(directory, &known);
     reading.interpolate(&mut root, "");
     let group = group(&mut reading, &root, options);
+    let unset = reading.take_unset();
     let ignored = reading.finish(options.ignore_unsupported)?;
-    Ok(ComposeFile { group, ignored })
+    Ok(ComposeFile {
+        group,
+        ignored,
+        unset,
+    })
 }
 
 /// The sections of the file.

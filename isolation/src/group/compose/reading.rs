@@ -1,5 +1,6 @@
 //! Reads values of the tree, and collects every fault and every unsupported key.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::interpolate::{Known, interpolate};
@@ -13,6 +14,8 @@ pub(super) struct Reading<'a> {
     known: &'a Known,
     faults: Vec<(usize, String)>,
     unsupported: Vec<(usize, String)>,
+    /// The variables that are used, are not set, and have no default.
+    unset: BTreeSet<String>,
 }
 
 impl<'a> Reading<'a> {
@@ -22,6 +25,7 @@ impl<'a> Reading<'a> {
             known,
             faults: Vec::new(),
             unsupported: Vec::new(),
+            unset: BTreeSet::new(),
         }
     }
 
@@ -47,6 +51,11 @@ impl<'a> Reading<'a> {
             .push((line, format!("line {line}: {path} is not supported; {hint}")));
     }
 
+    /// The variables that are used, are not set, and have no default.
+    pub(super) fn take_unset(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.unset).into_iter().collect()
+    }
+
     /// Everything that is ignored, or the error that lists all faults.
     pub(super) fn finish(mut self, ignore: bool) -> Result<Vec<String>> {
         let mut ignored = Vec::new();
@@ -67,7 +76,7 @@ impl<'a> Reading<'a> {
     pub(super) fn interpolate(&mut self, node: &mut Node, path: &str) {
         match &mut node.value {
             Value::Null => {}
-            Value::Text(text) => match interpolate(text, self.known) {
+            Value::Text(text) => match interpolate(text, self.known, &mut self.unset) {
                 Ok(replaced) => *text = replaced,
                 Err(why) => self.fault(node.line, path, &why),
             },
