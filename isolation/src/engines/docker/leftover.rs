@@ -1,10 +1,13 @@
 //! Removes what a process has left on the daemon.
 
+use std::path::Path;
+
+use engine_api::Docker;
 use engine_api::containers::{ContainerFilters, ContainerSummary, ListContainers, RunState};
 
 use super::diagnostics::to_error;
 use super::owned::{self, Kind};
-use super::{DockerEngine, labels, remove};
+use super::{DockerEngine, labels, publish, remove, volume_directory};
 use crate::engine::Leftover;
 use crate::environment::summary::EnvironmentSummary;
 use crate::error::{Error, ErrorKind, Result};
@@ -56,7 +59,12 @@ impl DockerEngine {
     async fn remove_resource(&self, leftover: Leftover<'_>, resource: &Resource) -> Result<bool> {
         match Kind::of(&resource.kind) {
             Some(kind) => {
-                owned::remove(self.docker().await?, kind, &resource.name, leftover.id.as_str()).await
+                let (docker, name) = (self.docker().await?, &resource.name);
+                let found = owned::remove(docker, kind, name, leftover.id.as_str()).await?;
+                if kind == Kind::Volume && !found {
+                    self.remove_volume_directory(docker, name).await?;
+                }
+                Ok(found)
             }
             // Of a later version of this engine, which will remove it.
             None => {
@@ -64,6 +72,21 @@ impl DockerEngine {
                 let text = format!("the {kind} {name} is noted, which this version cannot remove");
                 Err(Error::new(ErrorKind::Unsupported, text))
             }
+        }
+    }
+
+    /// Removes the directory of a volume whose owner was killed before the volume existed, or after
+    /// its removal.
+    async fn remove_volume_directory(&self, docker: &Docker, name: &str) -> Result<()> {
+        let base = self.settings.volume_base_path.as_deref();
+        let Some(base) = base.filter(|_| publish::is_local(docker)) else {
+            return Ok(());
+        };
+        match docker.volumes().inspect(name).await {
+            Err(error) if error.is_not_found() => volume_directory::remove_left(Path::new(base), name),
+            Err(error) => Err(to_error(error)),
+            // It is a volume of somebody else.
+            Ok(_) => Ok(()),
         }
     }
 }

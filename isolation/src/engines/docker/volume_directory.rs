@@ -79,6 +79,16 @@ pub(super) fn remove(path: &Path) -> Result<()> {
         .map_err(|error| Error::io("remove the directory of the volume", path, error))
 }
 
+/// Removes what a killed process has left of a volume in a directory for volumes, if this user has
+/// created it: its directory, or only the mark. The volume itself does not exist.
+pub(super) fn remove_left(base: &Path, volume: &str) -> Result<()> {
+    let path = base.join(volume);
+    match path.parent() == Some(base) && path.file_name().is_some_and(|name| name == volume) {
+        true => remove(&path),
+        false => Ok(()),
+    }
+}
+
 /// The file that marks a directory.
 fn mark(path: &Path) -> Option<PathBuf> {
     let mut name = OsString::from(".");
@@ -128,6 +138,22 @@ mod tests {
         assert!(!cfg!(unix) || other.exists());
         drop(VolumeDirectory::create(own.clone()).unwrap());
         assert!(!own.exists());
+    }
+
+    #[test]
+    fn rest_of_a_killed_process_is_removed() {
+        let base = tempfile::tempdir().unwrap();
+        let (own, mark) = (base.path().join("own"), base.path().join(".own.isolate"));
+        VolumeDirectory::create(own.clone()).unwrap().keep();
+        for name in ["", ".", "..", "own/..", "/own", "other"] {
+            remove_left(base.path(), name).unwrap();
+            assert!(own.exists() && mark.exists(), "{name}");
+        }
+        remove_left(base.path(), "own").unwrap();
+        assert!(!own.exists() && !mark.exists());
+        File::create_new(&mark).unwrap();
+        remove_left(base.path(), "own").unwrap();
+        assert!(!mark.exists());
     }
 
     #[test]
