@@ -1,7 +1,10 @@
 //! `isolate ls`: the environments of every engine, joined with the journal.
 
+use std::time::{Duration, SystemTime};
+
 use clap::Args;
-use isolation::{Listed, Standing};
+use indicatif::HumanDuration;
+use isolation::{Listed, Standing, Status};
 
 use crate::console::Console;
 use crate::error::{CliError, brief};
@@ -13,7 +16,8 @@ use crate::table::table;
 ///
 /// The column LIFETIME shows who removes an environment: its owner (a process), only `isolate
 /// rm` (kept), or `isolate gc` (orphan: its owner was killed). The status `lost` means that
-/// somebody else removed it, `unreachable` that its daemon does not answer.
+/// somebody else removed it, `unreachable` that its daemon does not answer; `stopped (3)` has the
+/// exit code of the main process. The columns CREATED and PORTS are those of `docker ps`.
 #[derive(Debug, Args)]
 pub(crate) struct Ls {
     /// List only the services of this group
@@ -43,16 +47,43 @@ fn text(environments: &[Listed]) -> String {
             one.id.to_string(),
             one.name.clone(),
             one.engine.clone(),
-            one.status
-                .map_or_else(|| "unreachable".to_owned(), |status| status.to_string()),
+            status(one),
+            ago(one.created),
+            match one.ports.is_empty() {
+                true => "-".to_owned(),
+                false => one.ports.join(", "),
+            },
             lifetime(one.standing),
             optional(&one.image),
             optional(&one.owner),
         ]
     };
     let rows: Vec<_> = environments.iter().map(row).collect();
-    let head = ["ID", "NAME", "ENGINE", "STATUS", "LIFETIME", "IMAGE", "OWNER"];
+    let head = [
+        "ID", "NAME", "ENGINE", "STATUS", "CREATED", "PORTS", "LIFETIME", "IMAGE", "OWNER",
+    ];
     table(head, &rows)
+}
+
+/// The status, with the exit code of the main process.
+fn status(one: &Listed) -> String {
+    match (one.status, one.exit_code) {
+        (None, _) => "unreachable".to_owned(),
+        (Some(Status::Stopped), Some(code)) => format!("{} ({code})", Status::Stopped),
+        (Some(status), _) => status.to_string(),
+    }
+}
+
+/// The age, as docker ps writes it.
+fn ago(created: Option<u64>) -> String {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    match (created, now) {
+        (Some(created), Ok(now)) => {
+            let age = now.saturating_sub(Duration::from_secs(created));
+            format!("{} ago", HumanDuration(age))
+        }
+        _ => "-".to_owned(),
+    }
 }
 
 fn lifetime(standing: Standing) -> String {

@@ -115,6 +115,9 @@ impl Shared {
             image: self.spec.image.clone(),
             owner: self.spec.owner.clone(),
             session: self.spec.session.clone(),
+            created: None,
+            exit_code: None,
+            ports: Vec::new(),
         }
     }
 

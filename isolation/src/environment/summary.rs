@@ -23,4 +23,13 @@ pub struct EnvironmentSummary {
     pub owner: Option<String>,
     /// The session to which it belongs.
     pub session: Option<String>,
+    /// When it was created, in seconds since 1970, on engines that know it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<u64>,
+    /// The exit code of its main process, if that has exited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<i32>,
+    /// Its ports: `127.0.0.1:8080->80/tcp`, or `80/tcp` for one that is not published.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ports: Vec<String>,
 }

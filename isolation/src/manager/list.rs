@@ -47,6 +47,12 @@ pub struct Listed {
     pub owner: Option<String>,
     /// The session to which it belongs.
     pub session: Option<String>,
+    /// When it was created, in seconds since 1970, on engines that know it.
+    pub created: Option<u64>,
+    /// The exit code of its main process, if that has exited.
+    pub exit_code: Option<i32>,
+    /// Its ports: `127.0.0.1:8080->80/tcp`, or `80/tcp` for one that is not published.
+    pub ports: Vec<String>,
     /// Its standing, which shows who removes it.
     #[serde(flatten)]
     pub standing: Standing,
@@ -107,6 +113,9 @@ impl Listed {
             image: summary.image,
             owner: summary.owner,
             session: summary.session,
+            created: summary.created,
+            exit_code: summary.exit_code,
+            ports: summary.ports,
             standing,
         }
     }
@@ -121,6 +130,9 @@ impl Listed {
             image: None,
             owner: None,
             session: None,
+            created: None,
+            exit_code: None,
+            ports: Vec::new(),
             standing: Standing::Damaged,
         }
     }
@@ -135,6 +147,9 @@ impl Listed {
             image: entry.image.clone(),
             owner: None,
             session: entry.session.clone(),
+            created: None,
+            exit_code: None,
+            ports: Vec::new(),
             standing,
         }
     }

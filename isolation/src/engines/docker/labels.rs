@@ -34,7 +34,7 @@
 
 use std::collections::BTreeMap;
 
-use engine_api::containers::{ContainerConfig, ContainerSummary, RunState};
+use engine_api::containers::{ContainerConfig, ContainerSummary, PortSummary, RunState};
 use serde_json::Value;
 
 use super::NAME as ENGINE;
@@ -210,7 +210,32 @@ pub(super) fn read(container: &ContainerSummary, prefix: &str) -> Option<Environ
         image: Some(container.image.clone()),
         owner: label(OWNER),
         session: label(SESSION),
+        created: u64::try_from(container.created).ok(),
+        exit_code: exit_code(&container.status),
+        ports: container.ports.iter().map(port).collect(),
     })
+}
+
+/// The exit code in the text of a list: `Exited (3) 2 hours ago`.
+fn exit_code(status: &str) -> Option<i32> {
+    let rest = status.strip_prefix("Exited (")?;
+    rest.split(')').next()?.parse().ok()
+}
+
+/// A port as the docker command writes it.
+fn port(port: &PortSummary) -> String {
+    let PortSummary {
+        ip,
+        private_port,
+        protocol,
+        ..
+    } = port;
+    let protocol = protocol.as_ref();
+    match port.public_port {
+        Some(public) if ip.contains(':') => format!("[{ip}]:{public}->{private_port}/{protocol}"),
+        Some(public) => format!("{ip}:{public}->{private_port}/{protocol}"),
+        None => format!("{private_port}/{protocol}"),
+    }
 }
 
 /// The name of the environment now, by the name of its container. The name at its creation is in a

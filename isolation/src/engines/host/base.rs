@@ -92,6 +92,9 @@ impl Base {
             image: None,
             owner: note.spec.owner,
             session: note.spec.session,
+            created: None,
+            exit_code: None,
+            ports: Vec::new(),
         };
         let notes = Directory::list(self.engine, &self.path)?;
         Ok(notes.into_iter().map(summary).collect())

@@ -248,6 +248,9 @@ impl SandboxEngine {
                 image: note.spec.image.clone(),
                 owner: note.spec.owner,
                 session: note.spec.session,
+                created: None,
+                exit_code: None,
+                ports: Vec::new(),
             })
         };
         let notes = Directory::list(NAME, &self.base)?;
