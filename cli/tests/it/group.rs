@@ -285,3 +285,35 @@ fn each_fault_of_a_compose_file_has_a_line() {
         "{error}"
     );
 }
+
+#[test]
+fn unset_variable_of_a_compose_file_is_a_warning() {
+    let project = Project::new(
+        "services: {web: {image: busybox, command: [sh, -c, 'echo ${NOT_SET}${ALSO:-x}; sleep 100']}}",
+    );
+    let ended = project.isolate(&["up", "--name", "unset"]);
+    assert_eq!(ended.code(), Some(0), "{}", ended.stderr());
+    let text = ended.stderr();
+    assert!(text.contains("the variable NOT_SET is not set"), "{text}");
+    assert!(!text.contains("ALSO"), "{text}");
+    project.ok(&["down", "unset"]);
+}
+
+#[test]
+fn name_of_a_group_is_explained() {
+    let project = Project::new(COMPOSE);
+    project.ok(&["up", "--name", "shop"]);
+    for command in ["stats", "stop", "rm", "inspect"] {
+        let text = project.fails(&[command, "shop"]);
+        for words in [
+            "the name of a group",
+            "shop/db, shop/job, shop/web",
+            "isolate logs, down",
+        ] {
+            assert!(text.contains(words), "{command}: {text}");
+        }
+    }
+    let text = project.fails(&["stop", "sho"]);
+    assert!(text.contains("no environment has this name"), "{text}");
+    project.ok(&["down", "shop"]);
+}

@@ -330,8 +330,11 @@ pub(super) fn meant<T>(
     };
     let is = is.iter().find(|is| all.iter().any(|one| matches(is, one)));
     let Some(is) = is else {
-        let text = "no environment has this name or ID; list them: isolate ls";
-        return Err(Error::not_found(text));
+        let all = all.iter().map(|one| names(one).1);
+        return Err(Error::not_found(match of_group(all, reference) {
+            Some(text) => text,
+            None => "no environment has this name or ID; list them: isolate ls".to_owned(),
+        }));
     };
     let mut found: Vec<T> = all.into_iter().filter(|one| matches(is, one)).collect();
     if found.len() > 1 {
@@ -344,6 +347,28 @@ pub(super) fn meant<T>(
         return Err(Error::new(ErrorKind::Conflict, text));
     }
     Ok(found.remove(0))
+}
+
+/// The text for the name of a group, if environments have names of the form `GROUP/SERVICE`.
+fn of_group<'n>(all: impl Iterator<Item = &'n str>, group: &str) -> Option<String> {
+    /// The number of services that are listed.
+    const LISTED: usize = 5;
+    let is_of_group = |name: &&str| name.strip_prefix(group).is_some_and(|rest| rest.starts_with('/'));
+    let mut members: Vec<&str> = all.filter(is_of_group).collect();
+    members.sort_unstable();
+    let others = members.len().saturating_sub(LISTED);
+    members.truncate(LISTED);
+    if members.is_empty() {
+        return None;
+    }
+    let more = match others {
+        0 => String::new(),
+        others => format!(" and {others} more"),
+    };
+    Some(format!(
+        "this is the name of a group; name its environments: {}{more}; for the whole group: isolate logs, down",
+        members.join(", ")
+    ))
 }
 
 /// Adds the engines that could not be asked to the error `NotFound`.
