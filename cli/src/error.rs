@@ -63,6 +63,23 @@ impl CliError {
         self
     }
 
+    /// Adds a text as a cause.
+    pub(crate) fn because_of(mut self, cause: &str) -> Self {
+        self.causes.push(cause.to_owned());
+        self
+    }
+
+    /// Adds each fault of an input as a cause, or the error and its sources if it is a single one.
+    pub(crate) fn because_of_faults(self, error: &isolation::Error) -> Self {
+        match error.failures() {
+            [] => self.because(error),
+            faults => Self {
+                causes: faults.iter().map(ToString::to_string).collect(),
+                ..self
+            },
+        }
+    }
+
     /// Adds a hint: what the user can do.
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());

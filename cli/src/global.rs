@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use isolation::ResourceLimits;
 use isolation::config::{Config, DockerConfig, Settings, Source};
+use isolation::{ErrorKind, ResourceLimits};
 
 use crate::error::CliError;
 
@@ -46,6 +46,10 @@ pub(crate) struct Global {
     pub(crate) settings: Settings,
 }
 
+/// The hint for a configuration file that cannot be read.
+const UNREADABLE: &str = "make the file readable, set HOME or XDG_CONFIG_HOME to another directory, or name a file: \
+                          --config FILE or ISOLATE_CONFIG";
+
 impl Global {
     /// Rejects options that exclude each other. clap does not compare global options when one is
     /// written before the command's name and the other after it.
@@ -81,7 +85,10 @@ impl Global {
 
     /// Reads the configuration.
     pub(crate) fn load(&mut self) -> Result<(), CliError> {
-        self.settings = Settings::load(self.config.as_deref())?;
+        self.settings = Settings::load(self.config.as_deref()).map_err(|error| match error.kind() {
+            ErrorKind::Io => CliError::from(error).hint(UNREADABLE),
+            _ => CliError::from(error),
+        })?;
         if let Some(host) = &self.host {
             let docker = DockerConfig {
                 docker_host: Some(host.clone()),

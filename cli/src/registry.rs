@@ -28,11 +28,11 @@ pub(crate) fn open(client: &Client, policy: PullPolicy) -> Result<Registry, CliE
         Some(docker) => DockerEngine::new(docker.clone()),
         None => DockerEngine::default().with_found_client(client.prepare()),
     };
-    let mut registry = Registry::new();
     let config = DockerConfig {
         pull: Some(policy),
         ..client.config().docker.clone()
     };
+    let mut registry = Registry::new();
     registry.register(config.configure(docker)?)?;
     #[cfg(target_os = "linux")]
     registry.register(isolation::engines::sandbox::SandboxEngine::new())?;
@@ -44,4 +44,12 @@ pub(crate) fn open(client: &Client, policy: PullPolicy) -> Result<Registry, CliE
     registry.register_external();
     client.config().configure(&mut registry)?;
     Ok(registry)
+}
+
+/// Every engine, without a configuration: only for their names.
+pub(crate) fn every_engine() -> Registry {
+    let mut registry = Registry::with_builtin();
+    #[cfg(unix)]
+    registry.register_external();
+    registry
 }

@@ -124,6 +124,7 @@ pub use manager::remove::Remove;
 pub use metrics::MetricsSample;
 pub use process::ProcessEntry;
 pub use serve::{ServeOptions, serve};
+pub use spec::device::{Device, Gpus};
 pub use spec::health::HealthSpec;
 pub use spec::image_build::ImageBuild;
 pub use spec::lifetime::Lifetime;

@@ -136,66 +136,6 @@ const ON_THE_HOST: &str =
     "no container engine found; the command runs directly on this host, its files are not protected";
 
 impl EnvironmentOptions {
-    /// The options that have an effect only on a new environment.
-    pub(super) const OF_CREATION: &'static [&'static str] = &[
-        "engine",
-        "require",
-        "explain",
-        "locked",
-        "spec",
-        "image",
-        "build",
-        "python",
-        "pull",
-        "platform",
-        "volume",
-        "mount",
-        "copy",
-        "tmpfs",
-        "label",
-        "publish",
-        "network",
-        "network_alias",
-        "add_host",
-        "dns",
-        "dns_search",
-        "expose_host",
-        "hostname",
-        "init",
-        "stop_signal",
-        "wait_for",
-        "wait_timeout",
-        "name",
-        "memory",
-        "memory_swap",
-        "cpus",
-        "cpuset_cpus",
-        "pids",
-        "blkio_weight",
-        "disk",
-        "shm_size",
-        "ulimit",
-        "device_read_bps",
-        "device_write_bps",
-        "device_read_iops",
-        "device_write_iops",
-        "profile",
-        "read_only",
-        "cap_add",
-        "cap_drop",
-        "security_opt",
-        "privileged",
-        "health_cmd",
-        "health_interval",
-        "health_timeout",
-        "health_retries",
-        "health_start_period",
-        "no_healthcheck",
-        "restart",
-        "restart_unhealthy",
-        "recovery",
-    ];
-
     /// The variables, the working directory and the user, for a command in an environment that
     /// exists.
     pub(super) fn of_command(&self) -> (Variables<'_>, Option<String>, Option<String>) {
@@ -232,8 +172,29 @@ impl EnvironmentOptions {
         }
     }
 
-    /// The engine to use. An option that names a Docker daemon selects the engine `docker`.
+    /// The engine to use. An option that names a Docker daemon selects the engine `docker`, and so
+    /// does an option that no other engine has.
     pub(crate) fn choice(&self, global: &Global) -> Result<EngineChoice, CliError> {
+        let of_docker = [
+            ("--platform", self.platform.is_some()),
+            ("--hostname", self.hostname.is_some()),
+            ("--init", self.init),
+            ("--stop-signal", self.stop_signal.is_some()),
+        ];
+        let given = of_docker
+            .into_iter()
+            .find_map(|(option, given)| given.then_some(option));
+        match (given, self.choice_by_name(global)?) {
+            (Some(_), EngineChoice::Auto) => Ok(EngineChoice::Named(registry::DOCKER.into())),
+            (Some(option), EngineChoice::Named(name)) if name != registry::DOCKER => {
+                let why = format!("{option} is an option of the engine docker, not of {name}");
+                Err(CliError::new(why).hint("remove it, or use --engine docker"))
+            }
+            (_, choice) => Ok(choice),
+        }
+    }
+
+    fn choice_by_name(&self, global: &Global) -> Result<EngineChoice, CliError> {
         let engine = match (&self.python, self.engine.as_deref()) {
             (Some(_), None | Some("auto")) => Some(registry::VIRTUALENV),
             (Some(_), Some(name)) if name != registry::VIRTUALENV => {

@@ -79,6 +79,12 @@ impl GroupFile {
         };
         let compose = ComposeFile::read(file, &options)?;
         let mut group = compose.group;
+        for name in &compose.unset {
+            warn(&format!(
+                "{}: the variable {name} is not set; it is replaced by an empty text",
+                file.display()
+            ));
+        }
         for ignored in &compose.ignored {
             warn(&format!("{}: {ignored}", file.display()));
         }
@@ -116,5 +122,5 @@ fn read_json(file: &Path) -> Result<GroupSpec, CliError> {
     let text = crate::text_file::read(file)
         .map_err(|error| CliError::new(format!("cannot read {}", file.display())).because(&error))?;
     GroupSpec::from_json(&text)
-        .map_err(|error| CliError::new(format!("cannot use {}", file.display())).because(&error))
+        .map_err(|error| CliError::new(format!("cannot use {}", file.display())).because_of_faults(&error))
 }

@@ -7,6 +7,7 @@ mod completions;
 mod config;
 mod cp;
 mod create;
+mod creation_options;
 mod doctor;
 mod down;
 mod engines;

@@ -14,6 +14,9 @@ pub(crate) struct NetworkOptions {
     /// unless the daemon runs on another machine; may be repeated
     #[arg(long, short, value_name = "[[ADDRESS:]HOST_PORT:]PORT[/PROTOCOL]", value_parser = parse::publish)]
     publish: Vec<Vec<PublishedPort>>,
+    /// Publish all ports that the image declares, each at a port of the host that the engine chooses
+    #[arg(long, short = 'P')]
+    publish_all: bool,
     /// Network of the environment: an existing one by its name, or none; may be repeated, then it
     /// is on all of them, and the first one has the default route
     #[arg(long, value_name = "NETWORK")]
@@ -39,6 +42,7 @@ pub(crate) struct NetworkOptions {
 impl NetworkOptions {
     pub(super) fn fill(&self, spec: &mut NetworkSpec) {
         spec.ports.extend(self.publish.iter().flatten());
+        spec.publish_all |= self.publish_all;
         spec.aliases.extend(self.network_alias.iter().cloned());
         spec.hosts.extend(self.add_host.iter().cloned());
         spec.dns.extend(&self.dns);

@@ -1,7 +1,7 @@
 //! The options of the security profile: of `run` and `create`.
 
 use clap::{Args, ValueEnum};
-use isolation::{SecurityProfile, SecuritySpec};
+use isolation::{Device, Gpus, SecurityProfile, SecuritySpec};
 
 /// Options of the security profile.
 #[derive(Debug, Default, Args)]
@@ -24,6 +24,18 @@ pub(crate) struct SecurityOptions {
     /// Give the processes all rights on the machine of the engine; needs --profile trusted
     #[arg(long)]
     privileged: bool,
+    /// Add a device of the machine of the engine: /dev/fuse; may be repeated
+    #[arg(long, value_name = "DEVICE[:PATH][:rwm]")]
+    device: Vec<Device>,
+    /// Add GPUs of the machine of the engine: all, a number, or device=0,1
+    #[arg(long, value_name = "GPUS")]
+    gpus: Option<Gpus>,
+    /// Additional group of the processes, by name or number; may be repeated
+    #[arg(long, value_name = "GROUP")]
+    group_add: Vec<String>,
+    /// Kernel parameter of the environment: net.core.somaxconn=1024; may be repeated
+    #[arg(long, value_name = "NAME=VALUE", value_parser = sysctl)]
+    sysctl: Vec<(String, String)>,
 }
 
 /// A profile.
@@ -62,6 +74,10 @@ impl SecurityOptions {
         security.add_capabilities.extend(self.cap_add.iter().cloned());
         security.drop_capabilities.extend(self.cap_drop.iter().cloned());
         security.privileged |= self.privileged;
+        security.devices.extend(self.device.iter().cloned());
+        security.gpus = self.gpus.clone().or_else(|| security.gpus.take());
+        security.groups.extend(self.group_add.iter().cloned());
+        security.sysctls.extend(self.sysctl.iter().cloned());
         for option in &self.security_opt {
             match option {
                 SecurityOption::NewPrivileges(allowed) => security.allow_new_privileges = *allowed,
@@ -69,6 +85,13 @@ impl SecurityOptions {
                 SecurityOption::AppArmor(profile) => security.apparmor = Some(profile.clone()),
             }
         }
+    }
+}
+
+fn sysctl(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) => Ok((name.to_owned(), value.to_owned())),
+        None => Err("write NAME=VALUE, such as net.core.somaxconn=1024".to_owned()),
     }
 }
 
@@ -116,10 +139,12 @@ mod tests {
     fn options_are_those_of_docker() {
         let line = "x --profile trusted --privileged --cap-add NET_RAW --cap-drop KILL --read-only \
                     --security-opt seccomp=unconfined --security-opt apparmor=mine \
-                    --security-opt no-new-privileges:false";
+                    --security-opt no-new-privileges:false --device /dev/fuse:r --gpus 2 --group-add audio \
+                    --sysctl net.core.somaxconn=9";
         let expected = r#"{"profile": "trusted", "privileged": true, "add_capabilities": ["NET_RAW"],
             "drop_capabilities": ["KILL"], "read_only_root": true, "seccomp": "unconfined",
-            "apparmor": "mine", "allow_new_privileges": true}"#;
+            "apparmor": "mine", "allow_new_privileges": true, "devices": ["/dev/fuse:/dev/fuse:r"],
+            "gpus": "2", "groups": ["audio"], "sysctls": {"net.core.somaxconn": "9"}}"#;
         assert_eq!(parse(line).unwrap(), serde_json::from_str(expected).unwrap());
         let writable = parse("x --profile hardened --read-only=false").unwrap();
         assert!(writable.writable_root && !writable.read_only_root);

@@ -5,6 +5,7 @@ use isolation::engines::docker::PullPolicy;
 use isolation::{Command, Input, Lifetime};
 
 use super::command_options::check_terminal;
+use super::creation_options::OF_CREATION;
 use super::environment_options::EnvironmentOptions;
 use super::{exec, run};
 use crate::client::Client;
@@ -23,7 +24,7 @@ pub(crate) struct Shell {
     #[command(flatten)]
     pub(super) options: EnvironmentOptions,
     /// Name or ID of the environment; a unique beginning of an ID is enough
-    #[arg(value_name = "ENVIRONMENT", conflicts_with_all = EnvironmentOptions::OF_CREATION)]
+    #[arg(value_name = "ENVIRONMENT", conflicts_with_all = OF_CREATION)]
     environment: Option<String>,
 }
 
@@ -94,7 +95,7 @@ mod tests {
         let of_commands = ["env", "env_file", "working_dir", "user", "environment"];
         for argument in command.get_arguments() {
             let id = argument.get_id().as_str();
-            let of_creation = EnvironmentOptions::OF_CREATION.contains(&id);
+            let of_creation = OF_CREATION.contains(&id);
             assert!(of_creation != of_commands.contains(&id), "{id}");
         }
     }

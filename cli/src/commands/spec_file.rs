@@ -12,5 +12,5 @@ pub(super) fn read(file: &Path) -> Result<EnvironmentSpec, CliError> {
     let text = text_file::read(file)
         .map_err(|error| CliError::new(format!("cannot read {}", file.display())).because(&error))?;
     EnvironmentSpec::from_json(&text)
-        .map_err(|error| CliError::new(format!("cannot use {}", file.display())).because(&error))
+        .map_err(|error| CliError::new(format!("cannot use {}", file.display())).because_of_faults(&error))
 }

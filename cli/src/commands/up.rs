@@ -24,8 +24,8 @@ use crate::table::table;
 /// are called GROUP/SERVICE.
 #[derive(Debug, Args)]
 pub(crate) struct Up {
-    /// Engine: auto or docker; basic and sandbox start only services of a JSON file that have no
-    /// program of their own: `"main": "idle"` [default: auto]
+    /// Engine: auto, docker, or another one that has what the services need; see `isolate engines`
+    /// [default: auto]
     #[arg(long, value_name = "ENGINE")]
     engine: Option<String>,
     /// Has no effect: the group stays after this command, as with docker compose up -d

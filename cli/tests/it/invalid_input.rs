@@ -269,19 +269,19 @@ const TABLE: &[(&str, &str)] = &[
     ),
     (
         "config --config {dir}/broken.json",
-        "cannot use the configuration {dir}/broken.json: trailing comma at line 2 column 9\n",
+        "cannot use the configuration {dir}/broken.json: it is not JSON: trailing comma at line 2 column 9\n",
     ),
     (
         "config --config {dir}/unknown.json",
-        "cannot use the configuration {dir}/unknown.json: unknown key \"docker.default_imgae\"; did you mean \"docker.default_image\"?\n",
+        "cannot use the configuration {dir}/unknown.json: docker.default_imgae: unknown key; did you mean \"docker.default_image\"?\n",
     ),
     (
         "config --config {dir}/pull.json",
-        "cannot use the configuration {dir}/pull.json: unknown variant `often`, expected one of `missing`, `always`, `never` at line 2 column 26\n",
+        "cannot use the configuration {dir}/pull.json: docker.pull: unknown value \"often\"; use missing, always or never\n",
     ),
     (
         "config --config {dir}/version.json",
-        "cannot use the configuration {dir}/version.json: the version 2 is not known; this program reads the versions up to 1\n",
+        "cannot use the configuration {dir}/version.json: version: the version 2 is not known; this program reads the versions up to 1\n",
     ),
     // Specifications.
     (

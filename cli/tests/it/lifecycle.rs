@@ -130,7 +130,7 @@ fn specification_is_read_from_a_file() {
     assert_eq!(ended.code(), Some(125));
     let text = ended.stderr();
     assert!(
-        text.contains("imgae") && text.contains("line 2") && text.contains(path),
+        text.contains("imgae: unknown key; did you mean \"image\"?") && text.contains(path),
         "{text}"
     );
 }

@@ -16,6 +16,7 @@ mod errors; // rejected arguments, and how errors are printed
 mod escapes; // control characters in what a daemon answers
 #[cfg(unix)]
 mod external; // engines of other programs, and `isolate serve` as one of them
+mod faults_of_files; // every fault of a file that a person writes, at once
 #[cfg(unix)]
 mod fixtures; // `isolate fixtures`
 mod generated; // `isolate completions`, `isolate man`

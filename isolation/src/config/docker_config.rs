@@ -61,6 +61,10 @@ pub struct DockerConfig {
     /// [`DockerSettings::volume_base_path`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub volume_base_path: Option<String>,
+    /// The host at which published ports are reached, if that is not the host in the address of
+    /// the daemon: see [`DockerSettings::published_host`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub published_host: Option<String>,
     /// The prefix of the names of volumes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub volume_prefix: Option<String>,
@@ -110,6 +114,7 @@ impl DockerConfig {
             network_subnet: set.network_subnet,
             network_prefix: or(set.network_prefix, base.network_prefix),
             volume_base_path: set.volume_base_path,
+            published_host: set.published_host,
             volume_prefix: or(set.volume_prefix, base.volume_prefix),
             limits: without_zeros(&set.resource_limits),
             image_names: ImageNames {
@@ -138,6 +143,7 @@ impl DockerConfig {
             network_subnet: "172.20.0.0/16".parse().ok(),
             network_prefix: Some(settings.network_prefix),
             volume_base_path: Some("/var/lib/ptest/volumes".to_owned()),
+            published_host: None,
             volume_prefix: Some(settings.volume_prefix),
             resource_limits: ResourceLimits {
                 memory: Some(512 << 20),
@@ -171,6 +177,7 @@ impl DockerConfig {
             network_subnet: self.network_subnet.or(weaker.network_subnet),
             network_prefix: self.network_prefix.or(weaker.network_prefix),
             volume_base_path: self.volume_base_path.or(weaker.volume_base_path),
+            published_host: self.published_host.or(weaker.published_host),
             volume_prefix: self.volume_prefix.or(weaker.volume_prefix),
             resource_limits: self.resource_limits.or(&weaker.resource_limits),
         }

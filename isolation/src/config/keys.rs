@@ -2,10 +2,12 @@
 
 use serde_json::Value;
 
-use crate::error::{Error, Result};
+use super::Config;
+use crate::manager::registry::EngineSettings;
+use crate::spec::json_file::{self, Fault};
 
 /// Every key, in the order of lists. A key in a section is written `section.key`.
-pub(super) const KEYS: [&str; 24] = [
+pub(super) const KEYS: [&str; 25] = [
     "version",
     "engine",
     "require",
@@ -26,15 +28,15 @@ pub(super) const KEYS: [&str; 24] = [
     "docker.network_prefix",
     "docker.volume_base_path",
     "docker.volume_prefix",
+    "docker.published_host",
     "docker.resource_limits.memory",
     "docker.resource_limits.cpus",
     "docker.resource_limits.pids",
     "docker.resource_limits.disk",
 ];
 
-/// The section of engines by name, and the keys of each.
+/// The section of engines by name.
 const ENGINES: &str = "engines";
-const OF_ENGINE: [&str; 2] = ["enabled", "priority"];
 
 /// The sections.
 const SECTIONS: [&str; 2] = ["docker", "docker.resource_limits"];
@@ -53,18 +55,24 @@ fn first(key: &str) -> &str {
     key.split('.').next().unwrap_or(key)
 }
 
-/// Rejects unknown keys.
-pub(super) fn check(config: &Value) -> Result<()> {
-    check_section(config, "")
+/// The faults of a configuration that has the current format, each with its key: unknown keys,
+/// sections that are not objects, values of a wrong type or out of range.
+pub(super) fn faults(config: &Value) -> Vec<Fault> {
+    let mut found = Vec::new();
+    section_faults(config, "", &mut found);
+    found
 }
 
-fn check_section(section: &Value, path: &str) -> Result<()> {
+fn fault(path: &str, why: impl Into<String>) -> Fault {
+    Fault {
+        path: path.to_owned(),
+        why: why.into(),
+    }
+}
+
+fn section_faults(section: &Value, path: &str, found: &mut Vec<Fault>) {
     let Value::Object(entries) = section else {
-        let what = match path {
-            "" => "the configuration".to_owned(),
-            path => format!("the value of {path:?}"),
-        };
-        return Err(Error::invalid(format!("{what} must be a JSON object")));
+        return found.push(fault(path, "a JSON object is expected"));
     };
     for (name, value) in entries {
         let key = match path {
@@ -72,42 +80,50 @@ fn check_section(section: &Value, path: &str) -> Result<()> {
             path => format!("{path}.{name}"),
         };
         if key == ENGINES {
-            check_engines(value)?;
+            engine_faults(value, found);
         } else if SECTIONS.contains(&key.as_str()) {
-            check_section(value, &key)?;
-        } else if !KEYS.contains(&key.as_str()) {
-            return Err(unknown(&key));
+            section_faults(value, &key, found);
+        } else if KEYS.contains(&key.as_str()) {
+            value_faults(&key, value, found);
+        } else {
+            found.push(fault(&key, unknown(&key)));
         }
     }
-    Ok(())
 }
 
-fn check_engines(engines: &Value) -> Result<()> {
-    let object = |value: &Value, path: &str| match value {
-        Value::Object(entries) => Ok(entries.clone()),
-        _ => Err(Error::invalid(format!(
-            "the value of {path:?} must be a JSON object"
-        ))),
-    };
-    for (name, engine) in object(engines, ENGINES)? {
-        for key in object(&engine, &format!("{ENGINES}.{name}"))?.keys() {
-            if !OF_ENGINE.contains(&key.as_str()) {
-                let distance = |known: &&str| strsim::damerau_levenshtein(known, key);
-                let nearest = OF_ENGINE.into_iter().min_by_key(distance).unwrap_or_default();
-                let why = format!("unknown key \"{ENGINES}.{name}.{key}\"; did you mean {nearest:?}?");
-                return Err(Error::invalid(why));
-            }
+/// The faults of one value, which is read as if no other one were in the file.
+fn value_faults(key: &str, value: &Value, found: &mut Vec<Fault>) {
+    let parts = key.rsplit('.');
+    let alone = parts.fold(value.clone(), |value, part| serde_json::json!({ part: value }));
+    let before = found.len();
+    found.extend(json_file::faults::<Config>(&alone));
+    if found.len() > before {
+        return;
+    }
+    let valid = serde_json::from_value::<Config>(alone).map(|config| config.validate());
+    if let Ok(Err(error)) = valid {
+        match error.failures() {
+            [] => found.push(fault(key, error.to_string())),
+            several => found.extend(several.iter().map(|error| fault(key, error.to_string()))),
         }
     }
-    Ok(())
 }
 
-fn unknown(key: &str) -> Error {
-    let hint = match nearest(key) {
-        Some(known) => format!("did you mean {known:?}?"),
-        None => format!("the keys are {}", KEYS.join(", ")),
+fn engine_faults(engines: &Value, found: &mut Vec<Fault>) {
+    let Value::Object(entries) = engines else {
+        return found.push(fault(ENGINES, "a JSON object is expected"));
     };
-    Error::invalid(format!("unknown key {key:?}; {hint}"))
+    for (name, settings) in entries {
+        let faults = json_file::faults::<EngineSettings>(settings).into_iter();
+        found.extend(faults.map(|fault| fault.below(&format!("{ENGINES}.{name}"))));
+    }
+}
+
+fn unknown(key: &str) -> String {
+    match nearest(key) {
+        Some(known) => format!("unknown key; did you mean {known:?}?"),
+        None => format!("unknown key; the keys are {}", KEYS.join(", ")),
+    }
 }
 
 /// The most similar known key: its last word differs least, or contains the other.
@@ -139,7 +155,11 @@ mod tests {
 
     #[test]
     fn unknown_key_is_rejected_with_the_nearest_one() {
-        let text = |value: Value| check(&value).unwrap_err().to_string();
+        let text = |value: Value| {
+            let found = faults(&value);
+            assert_eq!(found.len(), 1, "{found:?}");
+            format!("{}: {}", found[0].path, found[0].why)
+        };
         for (value, known) in [
             (json!({"engin": 1}), "engine"),
             (json!({"Engine": 1}), "engine"),
@@ -159,7 +179,7 @@ mod tests {
             assert!(text.ends_with(&format!("did you mean {known:?}?")), "{text}");
         }
         assert!(text(json!({"colour": 1})).contains("the keys are version, engine"));
-        assert!(text(json!([])).contains("the configuration must be a JSON object"));
-        assert!(text(json!({"docker": 1})).contains("\"docker\" must be a JSON object"));
+        assert_eq!(text(json!([])), ": a JSON object is expected");
+        assert_eq!(text(json!({"docker": 1})), "docker: a JSON object is expected");
     }
 }

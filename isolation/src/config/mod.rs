@@ -40,7 +40,7 @@ use crate::manager::options::ManagerOptions;
 use crate::manager::registry::{EngineChoice, EngineSettings, Registry};
 use crate::spec::requirements::Requirements;
 use crate::spec::validate::{self, Faults};
-use crate::spec::{EnvironmentSpec, units};
+use crate::spec::{EnvironmentSpec, json_file, units};
 
 /// The version of the format.
 pub const VERSION: u32 = 1;
@@ -77,7 +77,9 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// The error names the line, or the unknown key and the most similar known one.
+    /// The error lists every fault with the path of its key ([`Error::failures`]): unknown keys with
+    /// the most similar known one, and invalid values. For a text that is not JSON, it names the
+    /// line.
     pub fn from_json(text: &str) -> Result<Self> {
         Self::with_version(text).map(|(config, _)| config)
     }
@@ -85,16 +87,20 @@ impl Config {
     /// Like [`from_json`](Self::from_json); also returns the version of the format of the text.
     /// Version 0 has no sections: the keys of the engine `docker` are at the top level.
     pub fn with_version(text: &str) -> Result<(Self, u32)> {
-        let invalid = |error: serde_json::Error| Error::invalid(error.to_string());
-        let mut value = serde_json::from_str(text).map_err(invalid)?;
+        let mut value = json_file::parse(text)?;
         let version = upgrade::upgrade(&mut value)?;
-        keys::check(&value)?;
-        // The text, if it is in the current form: its errors have a line.
-        let config: Self = match version {
-            0 => serde_json::from_value(value),
-            _ => serde_json::from_str(text),
+        let mut faults = keys::faults(&value);
+        if !faults.is_empty() {
+            if version == 0 {
+                faults.iter_mut().for_each(upgrade::as_in_the_file);
+            }
+            return Err(json_file::listed(faults));
         }
-        .map_err(invalid)?;
+        // The text, if it is in the current form: only it shows that a key is there twice.
+        let config: Self = match version {
+            0 => json_file::read(&value.to_string(), |_| Vec::new()),
+            _ => json_file::read(text, |_| Vec::new()),
+        }?;
         config.validate()?;
         Ok((config, version))
     }
@@ -251,6 +257,7 @@ mod tests {
                 "container_timeout": 9.5, "registry_mirror": "mirror.test:5000", "image_prefix": "hub",
                 "container_prefix": "ci-", "network_subnet": "10.0.0.0/8",
                 "network_prefix": "net-", "volume_base_path": "/v", "volume_prefix": "vol-",
+                "published_host": "docker.test",
                 "resource_limits": {"memory": "64m", "cpus": 0.5, "pids": 9, "disk": "1g"}
             }
         }"#;
@@ -289,7 +296,7 @@ mod tests {
     #[test]
     fn invalid_value_is_rejected_with_its_line_or_a_hint() {
         for (text, words) in [
-            ("{\n\"engine\": 5}", "line 2"),
+            ("{\n\"engine\": 5}", "engine: a text is expected, not a number"),
             ("{\n\n", "line 3"),
             (r#"{"version": 2}"#, "reads the versions up to 1"),
             (r#"{"engine": " "}"#, "the engine is blank"),
@@ -298,8 +305,15 @@ mod tests {
                 r#"{"engines": {"basic": {"enable": true}}}"#,
                 "did you mean \"enabled\"",
             ),
-            (r#"{"engines": {"basic": 1}}"#, "must be a JSON object"),
-            (r#"{"engines": {"basic": {"priority": "x"}}}"#, "i32"),
+            (
+                r#"{"engines": {"basic": 1}}"#,
+                "engines.basic: an object is expected",
+            ),
+            (
+                r#"{"engines": {"basic": {"priority": "x"}}}"#,
+                "a whole number is expected, not a text",
+            ),
+            (r#"{"engine": "basic", "engine": "docker"}"#, "twice"),
             (r#"{"timeout": 0}"#, "greater than 0"),
             (r#"{"timeout": "soon"}"#, "30s"),
             (r#"{"docker": {"pull": "often"}}"#, "missing"),
@@ -326,14 +340,42 @@ mod tests {
             ),
             (r#"{"docker": {"volume_base_path": "x"}}"#, "absolute path"),
             (r#"{"docker": {"volume_prefix": "_"}}"#, "letter or digit"),
+            (r#"{"docker": {"published_host": "x:80"}}"#, "without a port"),
         ] {
             assert!(rejected(text).contains(words), "{text}: {}", rejected(text));
         }
-        let both = rejected(r#"{"engine": "", "docker": {"default_image": ""}}"#);
-        assert!(
-            both.contains("the engine") && both.contains("the image"),
-            "{both}"
-        );
+    }
+
+    #[test]
+    fn every_fault_of_a_file_is_reported() {
+        let text = r#"{"engin": "x", "engine": "", "timeout": [], "engines": {"basic": {"enable": 1, "priority": 1.5}},
+            "docker": {"pull": "often", "default_image": "", "default_imgae": 1, "pull_timeout": 0,
+                       "resource_limits": {"memory": "lots", "cpus": -1, "gpus": 1}}}"#;
+        let error = Config::from_json(text).unwrap_err();
+        let found: Vec<String> = error.failures().iter().map(ToString::to_string).collect();
+        for start in [
+            "engin: unknown key; did you mean \"engine\"?",
+            "engine: the engine is blank",
+            "timeout: a number is expected, or a text",
+            "engines.basic.enable: unknown key; did you mean \"enabled\"?",
+            "engines.basic.priority: a whole number is expected",
+            "docker.pull: unknown value \"often\"; use ",
+            "docker.default_image: the image is blank",
+            "docker.default_imgae: unknown key; did you mean \"docker.default_image\"?",
+            "docker.pull_timeout: ",
+            "docker.resource_limits.memory: \"lots\" is not a size",
+            "docker.resource_limits.cpus: ",
+            "docker.resource_limits.gpus: unknown key; did you mean \"docker.resource_limits.cpus\"?",
+        ] {
+            assert!(
+                found.iter().any(|text| text.starts_with(start)),
+                "{start}: {found:#?}"
+            );
+        }
+        assert_eq!(found.len(), 12, "{found:#?}");
+        // The keys of version 0 are those of the file.
+        let old = rejected(r#"{"default_image": "", "pull_timeout": 0}"#);
+        assert!(old.starts_with("default_image: "), "{old}");
     }
 
     #[test]

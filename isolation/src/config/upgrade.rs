@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::keys;
 use crate::error::{Error, Result};
+use crate::spec::json_file::Fault;
 
 /// The name of the section of the engine `docker`.
 const DOCKER: &str = "docker";
@@ -48,6 +49,17 @@ pub(super) fn upgrade(config: &mut Value) -> Result<u32> {
     }
     entries.insert("version".to_owned(), super::VERSION.into());
     Ok(0)
+}
+
+/// Changes the path of a fault to that of the key in a file of version 0.
+pub(super) fn as_in_the_file(fault: &mut Fault) {
+    if let Some(key) = fault
+        .path
+        .strip_prefix(DOCKER)
+        .and_then(|key| key.strip_prefix('.'))
+    {
+        fault.path = key.to_owned();
+    }
 }
 
 #[cfg(test)]

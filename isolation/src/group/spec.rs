@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::spec::EnvironmentSpec;
+use crate::spec::json_file::{self, Fault};
 use crate::spec::main_process::Main;
 use crate::spec::network::NetworkMode;
 use crate::spec::own_network::OwnNetwork;
@@ -106,10 +108,54 @@ impl<'de> Deserialize<'de> for Service {
     }
 }
 
+/// Every fault of a group in JSON. Those of the services are found in each service, whose fields
+/// are those of two types.
+fn faults(group: &Value) -> Vec<Fault> {
+    let mut group = group.clone();
+    let services = group.get_mut("services").map(Value::take);
+    let mut found = Vec::new();
+    match services {
+        Some(Value::Object(services)) => {
+            for (name, service) in services {
+                let below = |fault: Fault| fault.below(&format!("services.{name}"));
+                found.extend(service_faults(service).into_iter().map(below));
+            }
+            group["services"] = Value::Object(serde_json::Map::new());
+        }
+        Some(other) => group["services"] = other,
+        None => {}
+    }
+    let mut all = json_file::faults::<GroupSpec>(&group);
+    all.append(&mut found);
+    all
+}
+
+fn service_faults(mut service: Value) -> Vec<Fault> {
+    if !service.is_object() {
+        // The type of its fields could be read from a list, too.
+        return json_file::faults::<serde_json::Map<String, Value>>(&service);
+    }
+    let depends_on = match service.as_object_mut() {
+        Some(fields) => fields.remove("depends_on"),
+        None => None,
+    };
+    let mut found = json_file::faults::<EnvironmentSpec>(&service);
+    if let Some(depends_on) = depends_on {
+        let faults = json_file::faults::<BTreeMap<String, Dependency>>(&depends_on);
+        found.extend(faults.into_iter().map(|fault| fault.below("depends_on")));
+    }
+    found
+}
+
 impl GroupSpec {
-    /// Reads a specification from JSON. The error names the unknown or invalid field.
+    /// Reads a specification from JSON.
+    ///
+    /// # Errors
+    ///
+    /// The error lists every unknown or invalid field with its path ([`Error::failures`]), or names
+    /// the line of a text that is not JSON.
     pub fn from_json(text: &str) -> Result<Self> {
-        serde_json::from_str(text).map_err(|error| Error::invalid(format!("the group is invalid: {error}")))
+        json_file::read(text, faults).map_err(|error| error.during("read the group", ""))
     }
 
     /// Rejects a group that cannot start: invalid names and specifications, unknown services,

@@ -181,6 +181,7 @@ impl Manager {
             ..spec.clone()
         };
         idle.network.ports.clear();
+        idle.network.publish_all = false;
         idle.network.aliases.clear();
         idle.network.expose_host.clear();
         let environment = self.create_on(selection, idle).await?;

@@ -1,7 +1,10 @@
 //! The specification of an environment: one file for each larger subject.
 
+pub(crate) mod device;
 pub(crate) mod health;
 pub(crate) mod image_build;
+pub(crate) mod json_file;
+pub(crate) mod json_words;
 pub(crate) mod lifetime;
 pub(crate) mod limits;
 pub(crate) mod main_process;
@@ -14,6 +17,7 @@ pub(crate) mod requirements;
 pub(crate) mod restart;
 pub(crate) mod security;
 pub(crate) mod subnet;
+mod sysctl;
 pub(crate) mod units;
 pub(crate) mod validate;
 pub(crate) mod variables;
@@ -167,10 +171,15 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 }
 
 impl EnvironmentSpec {
-    /// Reads a specification from JSON. The error names the line and the unknown or invalid field.
+    /// Reads a specification from JSON.
+    ///
+    /// # Errors
+    ///
+    /// The error lists every unknown or invalid field with its path ([`Error::failures`]), or names
+    /// the line of a text that is not JSON.
     pub fn from_json(text: &str) -> Result<Self> {
-        serde_json::from_str(text)
-            .map_err(|error| Error::invalid(format!("the specification is invalid: {error}")))
+        json_file::read(text, json_file::faults::<Self>)
+            .map_err(|error| error.during("read the specification", ""))
     }
 
     /// Rejects a specification that no engine can create: blank names, invalid environment

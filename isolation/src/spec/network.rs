@@ -25,6 +25,10 @@ pub struct NetworkSpec {
     #[serde(skip_serializing_if = "super::is_default")]
     #[cfg_attr(feature = "schema", schemars(with = "Vec<crate::protocol::schema::PortText>"))]
     pub ports: Vec<PublishedPort>,
+    /// Whether all ports that the image declares are published, too, each at a port of the host
+    /// that the engine chooses.
+    #[serde(skip_serializing_if = "super::is_default")]
+    pub publish_all: bool,
     /// Additional names of the environment on a named network, for other environments on it.
     #[serde(skip_serializing_if = "super::is_default")]
     pub aliases: Vec<String>,
@@ -112,7 +116,11 @@ impl NetworkSpec {
                 faults.add(Err(Error::invalid(why)));
             }
         }
-        if self.mode == NetworkMode::None && !self.ports.is_empty() {
+        if self.publish_all && (self.internal || self.main_own().is_some_and(|own| own.internal)) {
+            let why = "an internal network has only ports that are named; name them, without publish_all";
+            faults.add(Err(Error::invalid(why)));
+        }
+        if self.mode == NetworkMode::None && self.publishes() {
             let why =
                 "an environment without a network cannot publish ports; remove them, or give it a network";
             faults.add(Err(Error::invalid(why)));
@@ -180,6 +188,11 @@ impl NetworkSpec {
         }
     }
 
+    /// Whether ports are published.
+    pub(crate) fn publishes(&self) -> bool {
+        self.publish_all || !self.ports.is_empty()
+    }
+
     /// Its names on a network, which is named as in the specification.
     pub(crate) fn aliases_for(&self, network: &str) -> Vec<String> {
         let mut names = self.aliases.clone();
@@ -217,7 +230,7 @@ impl NetworkSpec {
             NetworkMode::None => Some(Feature::NetworkIsolation),
             NetworkMode::Private | NetworkMode::Named(_) => Some(Feature::Networks),
         };
-        let ports = (!self.ports.is_empty()).then_some(Feature::Ports);
+        let ports = self.publishes().then_some(Feature::Ports);
         let networks = self.configures_networks().then_some(Feature::Networks);
         mode.into_iter().chain(ports).chain(networks)
     }

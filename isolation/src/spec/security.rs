@@ -1,12 +1,14 @@
 //! Restrictions of an environment, and exceptions to them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::EnvironmentSpec;
+use super::device::{Device, Gpus};
 use super::network::NetworkMode;
 use super::validate::{self, Faults};
+use super::{EnvironmentSpec, sysctl};
 use crate::engine::capabilities::Feature;
 use crate::error::{Error, Result};
 
@@ -129,6 +131,21 @@ pub struct SecuritySpec {
     /// [`Trusted`](SecurityProfile::Trusted).
     #[serde(skip_serializing_if = "is_default")]
     pub privileged: bool,
+    /// Devices of the machine of the engine that processes may use.
+    #[serde(skip_serializing_if = "is_default")]
+    #[cfg_attr(feature = "schema", schemars(with = "Vec<String>"))]
+    pub devices: Vec<Device>,
+    /// GPUs of the machine of the engine that processes may use.
+    #[serde(skip_serializing_if = "is_default")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
+    pub gpus: Option<Gpus>,
+    /// Additional groups of processes, by name or number.
+    #[serde(skip_serializing_if = "is_default")]
+    pub groups: Vec<String>,
+    /// Kernel parameters of the environment, such as `net.core.somaxconn`. Parameters of the whole
+    /// machine are rejected.
+    #[serde(skip_serializing_if = "is_default")]
+    pub sysctls: BTreeMap<String, String>,
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
@@ -153,6 +170,16 @@ fn check_capability(name: &str, may_be_all: bool) -> Result<()> {
         false => Err(Error::invalid(format!(
             "there is no kernel capability {name:?}; write NET_RAW, SYS_PTRACE …"
         ))),
+    }
+}
+
+fn check_group(group: &str) -> Result<()> {
+    validate::text("the name of a group", group)?;
+    match group.contains([':', ' ', '\t', '\n']) {
+        true => Err(Error::invalid(format!(
+            "{group:?} is not a group; write its name or number"
+        ))),
+        false => Ok(()),
     }
 }
 
@@ -187,6 +214,13 @@ impl SecuritySpec {
                 faults.add(Err(Error::invalid(why)));
             }
         }
+        self.check_devices(faults);
+        for group in &self.groups {
+            faults.add(check_group(group));
+        }
+        for (name, value) in &self.sysctls {
+            faults.add(sysctl::check(name, value));
+        }
         if self.privileged && !is_trusted {
             let why = "privileged gives all rights on the machine, so it needs the profile trusted";
             faults.add(Err(Error::invalid(why)));
@@ -197,8 +231,37 @@ impl SecuritySpec {
         }
     }
 
+    fn check_devices(&self, faults: &mut Faults) {
+        for (at, device) in self.devices.iter().enumerate() {
+            faults.add(device.check());
+            if self.devices[..at]
+                .iter()
+                .any(|other| other.target == device.target)
+            {
+                let why = format!("two devices have the path {}; give each its own", device.target);
+                faults.add(Err(Error::invalid(why)));
+            }
+        }
+        faults.add(self.gpus.as_ref().map_or(Ok(()), Gpus::check));
+    }
+
+    /// What it adds beyond kernel capabilities, as texts.
+    fn additions(&self) -> impl Iterator<Item = String> {
+        let devices = self.devices.iter();
+        let devices = devices.map(|device| format!("it has the device {}", device.source));
+        let gpus = self.gpus.iter().map(|gpus| format!("it has GPUs ({gpus})"));
+        let groups = self
+            .groups
+            .iter()
+            .map(|group| format!("its processes have the group {group}"));
+        let sysctls = self.sysctls.iter();
+        let sysctls = sysctls.map(|(name, value)| format!("it sets the kernel parameter {name}={value}"));
+        devices.chain(gpus).chain(groups).chain(sysctls)
+    }
+
     pub(super) fn required_features(&self) -> impl Iterator<Item = Feature> {
         let options = self.profile == SecurityProfile::Hardened
+            || self.additions().next().is_some()
             || self.privileged
             || !self.drop_capabilities.is_empty()
             || self.seccomp.is_some()
@@ -243,6 +306,7 @@ impl EnvironmentSpec {
         if let Some(profile) = &security.apparmor {
             add(true, format!("it has the AppArmor profile {profile}"));
         }
+        security.additions().for_each(|text| add(true, text));
         if security.profile == SecurityProfile::Hardened {
             add(
                 security.writable_root,
@@ -279,6 +343,9 @@ mod tests {
             (r#"{"drop_capabilities": [""]}"#, "blank"),
             (r#"{"seccomp": "/some/file"}"#, "JSON"),
             (r#"{"apparmor": " "}"#, "blank"),
+            (r#"{"groups": ["a:b"]}"#, "its name or number"),
+            (r#"{"sysctls": {"vm.swappiness": "1"}}"#, "net.*"),
+            (r#"{"devices": ["/dev/a", "/dev/b:/dev/a"]}"#, "two devices"),
             (r#"{"read_only_root": true, "writable_root": true}"#, "exclude"),
         ] {
             let error = spec(security).validate().unwrap_err().to_string();
@@ -296,9 +363,12 @@ mod tests {
     fn every_exception_is_listed() {
         assert!(EnvironmentSpec::default().relaxations().is_empty());
         let all = r#"{"profile": "trusted", "privileged": true, "add_capabilities": ["cap_sys_admin"],
-            "allow_new_privileges": true, "seccomp": "unconfined", "apparmor": "unconfined"}"#;
+            "allow_new_privileges": true, "seccomp": "unconfined", "apparmor": "unconfined",
+            "devices": ["/dev/fuse"], "gpus": "all", "groups": ["audio"],
+            "sysctls": {"net.core.somaxconn": "9"}}"#;
         let found = spec(all).relaxations();
-        assert_eq!(found.len(), 6, "{found:?}");
+        assert_eq!(found.len(), 10, "{found:?}");
+        assert!(found.iter().any(|text| text.contains("/dev/fuse")), "{found:?}");
         assert!(found.iter().any(|text| text.contains("SYS_ADMIN")), "{found:?}");
         let mut hardened = spec(r#"{"profile": "hardened"}"#);
         assert!(hardened.relaxations().is_empty());

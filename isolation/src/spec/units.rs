@@ -108,7 +108,10 @@ fn fraction(number: &str) -> Option<f64> {
 
 /// A number or a text in JSON.
 #[derive(Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "a number is expected, or a text with a unit such as \"512m\" or \"30s\""
+)]
 enum NumberOrText {
     Whole(u64),
     Number(f64),

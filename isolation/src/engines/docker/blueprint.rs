@@ -19,9 +19,10 @@ use super::owner::{OwnerLink, SHELLS, Start, adjustments};
 use super::{DockerSettings, files, networks, paths, profile, publish, remove, within_container};
 use crate::engine::NewEnvironment;
 use crate::environment::id::EnvironmentId;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::files::CopySource;
 use crate::spec::main_process::Main;
+use crate::spec::published_port::PublishedPort;
 use crate::spec::security::SecurityProfile;
 use crate::spec::{CopyIn, EnvironmentSpec};
 
@@ -36,6 +37,8 @@ pub(super) struct Blueprint {
     pub(super) spec: EnvironmentSpec,
     /// The address of the host on which ports are published by default.
     address: IpAddr,
+    /// Whether that address is known from the settings.
+    address_is_set: bool,
     podman: bool,
     start_interval: bool,
     disk: DiskLimit,
@@ -52,6 +55,8 @@ pub(super) struct ImageFacts {
     pub(super) env: BTreeMap<String, String>,
     pub(super) working_dir: String,
     pub(super) user: String,
+    /// The ports that it declares.
+    ports: Vec<PublishedPort>,
 }
 
 impl ImageFacts {
@@ -64,6 +69,11 @@ impl ImageFacts {
                 .collect(),
             working_dir: config.working_dir,
             user: config.user,
+            ports: config
+                .exposed_ports
+                .iter()
+                .filter_map(|port| port.parse().ok())
+                .collect(),
         }
     }
 }
@@ -86,7 +96,8 @@ impl Blueprint {
             network_prefix: settings.network_prefix.clone(),
             image: settings.image_of(&spec),
             spec,
-            address: publish::default_address(docker),
+            address: publish::default_address(docker, settings.published_host.as_deref()),
+            address_is_set: settings.published_host.is_some(),
             podman,
             start_interval,
             disk,
@@ -98,7 +109,7 @@ impl Blueprint {
 
     /// Finds the address on which ports are published by default.
     pub(super) async fn find_address(&mut self, docker: &Docker) {
-        if !self.spec.network.ports.is_empty() {
+        if self.spec.network.publishes() && !self.address_is_set {
             let host = within_container::host_address(docker).await;
             self.address = host.unwrap_or(self.address);
         }
@@ -134,7 +145,8 @@ impl Blueprint {
     /// The container. A command that a shell starts needs the variables of the image, and the
     /// hardened profile its user: they are read first.
     pub(super) async fn container(&self, docker: &Docker) -> engine_api::Result<Result<CreateContainer>> {
-        let needed = self.link() == OwnerLink::Watcher || self.may_be_nobody();
+        let publishes_all = self.spec.network.publish_all;
+        let needed = self.link() == OwnerLink::Watcher || self.may_be_nobody() || publishes_all;
         if needed && self.image_facts().is_none() {
             let inspected = docker
                 .images()
@@ -198,7 +210,28 @@ impl Blueprint {
             user: &user,
             adjustments: adjustments(&self.variables()),
         };
-        container_config::container(parts, &self.spec)
+        match self.spec.network.publish_all {
+            true => container_config::container(parts, &self.publishing_all()?),
+            false => container_config::container(parts, &self.spec),
+        }
+    }
+
+    /// The specification with the ports that the image declares.
+    fn publishing_all(&self) -> Result<EnvironmentSpec> {
+        let mut spec = self.spec.clone();
+        for port in self.image_facts().unwrap_or_default().ports {
+            let same = |other: &PublishedPort| (other.port, other.protocol) == (port.port, port.protocol);
+            if !spec.network.ports.iter().any(same) {
+                spec.network.ports.push(port);
+            }
+        }
+        match spec.network.ports.is_empty() {
+            true => Err(Error::invalid(format!(
+                "the image {} declares no ports; name the ports to publish",
+                self.image
+            ))),
+            false => Ok(spec),
+        }
     }
 
     /// Chooses the next way to start the first process; `false` after the last way.

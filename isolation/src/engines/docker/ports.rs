@@ -9,12 +9,51 @@ use super::NAME;
 use super::diagnostics::to_error;
 use super::instance::DockerInstance;
 use super::launch::Launcher;
+use super::publish;
 use super::start_failure::{StartFailure, start_failure};
 use crate::BoxFuture;
 use crate::engine::instance::Ports;
 use crate::environment::endpoint::Endpoint;
 use crate::error::{Error, ErrorKind, Result};
 use crate::spec::published_port::{Protocol, PublishedPort};
+
+/// The published ports of a container that runs, at the host that the settings name.
+fn endpoints_at(container: &Container, host: &str) -> Vec<Endpoint> {
+    let mut found: Vec<Endpoint> = Vec::new();
+    for (port, bindings) in &container.network_settings.ports {
+        let Some((number, protocol)) = port.as_str().split_once('/') else {
+            continue;
+        };
+        let (Ok(number), Ok(protocol)) = (number.parse(), protocol.parse::<Protocol>()) else {
+            continue;
+        };
+        for binding in bindings {
+            let Ok(host_port) = binding.host_port.parse() else {
+                continue;
+            };
+            let ip = binding
+                .host_ip
+                .parse::<IpAddr>()
+                .ok()
+                .filter(|ip| !ip.is_unspecified());
+            let own = ip.filter(|ip| !ip.is_loopback()).map(|ip| ip.to_string());
+            let reachable = publish::is_loopback(host) || ip.is_none_or(|ip| !ip.is_loopback());
+            let at = own.unwrap_or_else(|| host.to_owned());
+            let endpoint = Endpoint::new(number, protocol, at, host_port);
+            // A port on all addresses has a binding for each family.
+            if !found
+                .iter()
+                .any(|known| known.to_string() == endpoint.to_string())
+            {
+                found.push(Endpoint {
+                    reachable,
+                    ..endpoint
+                });
+            }
+        }
+    }
+    found
+}
 
 /// The published ports of a container that runs.
 fn endpoints(container: &Container) -> Vec<Endpoint> {
@@ -136,7 +175,12 @@ impl Ports for DockerInstance {
                 .inspect(self.container.id(), InspectContainer::default())
                 .await;
             match inspected {
-                Ok(container) if container.state.running => Ok(endpoints(&container)),
+                Ok(container) if container.state.running => {
+                    Ok(match &self.launcher.settings.published_host {
+                        Some(host) => endpoints_at(&container, host),
+                        None => endpoints(&container),
+                    })
+                }
                 Ok(_) => Ok(Vec::new()),
                 Err(error) if error.is_not_found() => Err(Error::lost()),
                 Err(error) => Err(to_error(error)),
@@ -155,6 +199,23 @@ mod tests {
             "53/udp":[{"HostIp":"0.0.0.0","HostPort":"4002"},{"HostIp":"::","HostPort":"4002"},
             {"HostIp":"127.0.0.1","HostPort":"4003"}],"90/tcp":null,"91/tcp":[]}}}"#;
         let container: Container = engine_api::from_json(text.as_bytes()).unwrap();
+        let at = |host: &str| {
+            let mut found: Vec<_> = endpoints_at(&container, host)
+                .iter()
+                .map(|at| format!("{}/{} {at} {}", at.port, at.protocol, at.reachable))
+                .collect();
+            found.sort();
+            found
+        };
+        assert_eq!(
+            at("docker.test"),
+            [
+                "53/udp docker.test:4002 true",
+                "53/udp docker.test:4003 false",
+                "80/tcp docker.test:4001 false"
+            ]
+        );
+        assert!(at("localhost").iter().all(|line| line.ends_with("true")));
         let mut found: Vec<_> = endpoints(&container)
             .iter()
             .map(|at| format!("{}/{} {at} {}", at.port, at.protocol, at.reachable))

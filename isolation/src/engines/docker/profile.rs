@@ -1,8 +1,9 @@
 //! The security profile of an environment's container.
 
-use engine_api::containers::HostConfig;
+use engine_api::containers::{DeviceMapping, DeviceRequest, HostConfig};
 
 use crate::spec::EnvironmentSpec;
+use crate::spec::device::{Device, Gpus};
 use crate::spec::limits::ResourceLimits;
 use crate::spec::mount::Mount;
 use crate::spec::network::NetworkMode;
@@ -93,7 +94,34 @@ pub(super) fn write(spec: &EnvironmentSpec, podman: bool, host: &mut HostConfig)
     );
     host.security_opt = options.into_iter().collect();
     host.privileged = security.privileged;
+    host.group_add = security.groups.iter().cloned().collect();
+    host.sysctls = security.sysctls.clone().into();
+    host.devices = security.devices.iter().map(mapping).collect();
+    host.device_requests = security.gpus.iter().map(request).collect();
     host.readonly_rootfs = security.read_only_root;
+}
+
+fn mapping(device: &Device) -> DeviceMapping {
+    DeviceMapping {
+        path_on_host: device.source.clone(),
+        path_in_container: device.target.clone(),
+        cgroup_permissions: device.permissions.clone(),
+    }
+}
+
+/// The request of the docker command for GPUs.
+fn request(gpus: &Gpus) -> DeviceRequest {
+    let (count, device_ids) = match gpus {
+        Gpus::All => (-1, Vec::new()),
+        Gpus::Count(count) => (i64::from(*count), Vec::new()),
+        Gpus::Devices(devices) => (0, devices.clone()),
+    };
+    DeviceRequest {
+        count,
+        device_ids: device_ids.into_iter().collect(),
+        capabilities: vec![vec!["gpu".to_owned()]],
+        ..DeviceRequest::default()
+    }
 }
 
 /// Podman gives an added capability to the processes of every user, and not only to root as Docker
@@ -123,7 +151,7 @@ pub(super) fn fill_in(spec: &mut EnvironmentSpec) {
         spec.mounts.push(Mount::tmpfs(TMP, Some(TMP_SIZE)));
     }
     // A published port asks for a network.
-    if spec.network.mode == NetworkMode::Default && spec.network.ports.is_empty() {
+    if spec.network.mode == NetworkMode::Default && !spec.network.publishes() {
         spec.network.mode = NetworkMode::None;
     }
 }
@@ -228,6 +256,35 @@ mod tests {
         ] {
             assert_eq!(host_on(true, same), host(same), "{same}");
         }
+    }
+
+    #[test]
+    fn devices_groups_and_parameters_are_added() {
+        let added = host(
+            r#"{"devices": ["/dev/a:/dev/b:r"], "gpus": "device=0", "groups": ["audio"],
+                "sysctls": {"net.core.somaxconn": "9"}}"#,
+        );
+        let device = &added.devices[0];
+        assert_eq!(
+            (
+                device.path_on_host.as_str(),
+                device.path_in_container.as_str(),
+                device.cgroup_permissions.as_str()
+            ),
+            ("/dev/a", "/dev/b", "r")
+        );
+        assert_eq!(added.group_add, ["audio"]);
+        assert_eq!(added.sysctls["net.core.somaxconn"], "9");
+        let gpus = |text: &str| {
+            host(&format!(r#"{{"gpus": "{text}"}}"#))
+                .device_requests
+                .remove(0)
+        };
+        assert_eq!(added.device_requests, [gpus("device=0")]);
+        assert_eq!(
+            (gpus("device=0").count, gpus("all").count, gpus("2").count),
+            (0, -1, 2)
+        );
     }
 
     #[test]

@@ -6,6 +6,7 @@ use engine_api::Docker;
 use engine_api::connect::Address;
 use engine_api::containers::{CreateContainer, PortBinding};
 
+use crate::error::{Error, Result};
 use crate::spec::network::NetworkSpec;
 
 /// Publishes the ports of a specification.
@@ -26,11 +27,33 @@ pub(super) fn publish(
 }
 
 /// The address of the host on which ports are published by default: the loopback address, or all
-/// addresses of a machine from which this one could not reach a loopback address.
-pub(super) fn default_address(docker: &Docker) -> IpAddr {
-    match is_local(docker) {
+/// addresses of a machine from which this one could not reach a loopback address. `host` is the
+/// host of published ports, if the settings name one.
+pub(super) fn default_address(docker: &Docker, host: Option<&str>) -> IpAddr {
+    match host.map_or_else(|| is_local(docker), is_loopback) {
         true => Ipv4Addr::LOCALHOST.into(),
         false => Ipv4Addr::UNSPECIFIED.into(),
+    }
+}
+
+/// Whether a host is this machine.
+pub(super) fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// Rejects a text that is neither a host name nor an IP address.
+pub(super) fn check_host(host: &str) -> Result<()> {
+    let of_name = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let label = |label: &str| !label.is_empty() && !label.starts_with('-') && label.chars().all(of_name);
+    let is_ip = host.parse::<IpAddr>().is_ok_and(|ip| !ip.is_unspecified());
+    let is_name =
+        host.len() <= 253 && host.split('.').all(label) && host.contains(|c: char| c.is_ascii_alphabetic());
+    match is_ip || is_name {
+        true => Ok(()),
+        false => Err(Error::invalid(format!(
+            "{host:?} is not a host; write a name or an IP address, without a port, such as docker.test or \
+             192.0.2.7"
+        ))),
     }
 }
 
@@ -80,6 +103,19 @@ mod tests {
             let address: Address = address.parse().unwrap();
             assert_eq!(is_here(&address), here, "{address}");
         }
+    }
+
+    #[test]
+    fn host_of_ports_is_a_name_or_an_address() {
+        for host in ["localhost", "docker.test", "192.0.2.7", "fd00::7", "dind_1"] {
+            check_host(host).unwrap();
+        }
+        for host in [
+            "", "a b", "http://x", "x:80", "0.0.0.0", "[::1]", "1.2.3", "-x", "x/y",
+        ] {
+            check_host(host).unwrap_err();
+        }
+        assert!(is_loopback("localhost") && is_loopback("127.0.0.2") && !is_loopback("docker.test"));
     }
 
     #[test]

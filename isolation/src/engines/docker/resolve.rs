@@ -43,6 +43,11 @@ async fn of_networks(
             let found = networks::resolve(docker, name).await?;
             if found.internal {
                 network.ports.iter().try_for_each(check_forwarded)?;
+                if network.publish_all {
+                    let why =
+                        "an internal network has only ports that are named; name them, without publish_all";
+                    return Err(Error::invalid(why));
+                }
             }
             networks::check_aliases(docker, &found, &network.aliases_for(name), "").await?;
             names.insert(name.clone(), found.name);

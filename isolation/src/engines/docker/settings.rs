@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::images::{HUB, ImageNames, PullPolicy, names_a_registry};
-use super::{DEFAULT_IMAGE, DEFAULT_PREFIX};
+use super::{DEFAULT_IMAGE, DEFAULT_PREFIX, publish};
 use crate::error::{Error, ErrorKind, Result};
 use crate::spec::EnvironmentSpec;
 use crate::spec::limits::ResourceLimits;
@@ -54,6 +54,11 @@ pub struct DockerSettings {
     /// daemon. It is used only if it exists, this process runs as root, and a container shows that
     /// it is the same directory for the daemon. Otherwise volumes are where the daemon puts them.
     pub volume_base_path: Option<String>,
+    /// The host at which this process reaches published ports: a name or an IP address; `None` is
+    /// the host in the address of the daemon, or this machine for a daemon behind a socket. It is
+    /// for a daemon that publishes ports elsewhere, such as one behind a forwarded socket. Ports
+    /// are then published on all addresses by default, unless the host is this machine.
+    pub published_host: Option<String>,
     /// Whether commands are written to shells that stay open in the container. The results are the
     /// same with an exec for each command, which takes many times as long.
     pub command_shells: bool,
@@ -79,6 +84,7 @@ impl Default for DockerSettings {
             volume_prefix: "ptest_vol_".to_owned(),
             network_subnet: None,
             volume_base_path: None,
+            published_host: None,
             command_shells: true,
             disk_measurements: true,
         }
@@ -155,6 +161,7 @@ impl DockerSettings {
                 format!("volume_base_path must be an absolute path of the daemon's machine, not {path:?}");
             faults.add(Err(Error::invalid(why)));
         }
+        faults.add(self.published_host.as_deref().map_or(Ok(()), publish::check_host));
         self.limits.check(faults);
     }
 }

@@ -42,7 +42,10 @@ impl Serialize for MemorySwap {
 impl<'de> Deserialize<'de> for MemorySwap {
     fn deserialize<D: Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
         #[derive(Deserialize)]
-        #[serde(untagged)]
+        #[serde(
+            untagged,
+            expecting = "a size is a number of bytes, a text such as \"512m\", or \"unlimited\""
+        )]
         enum Form {
             Bytes(u64),
             Number(i64),

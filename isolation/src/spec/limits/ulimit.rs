@@ -118,7 +118,7 @@ impl Serialize for UlimitValue {
 impl<'de> Deserialize<'de> for UlimitValue {
     fn deserialize<D: Deserializer<'de>>(from: D) -> std::result::Result<Self, D::Error> {
         #[derive(Deserialize)]
-        #[serde(untagged)]
+        #[serde(untagged, expecting = "a limit is a number or \"unlimited\"")]
         enum Form {
             Number(i64),
             Text(String),
@@ -140,7 +140,10 @@ impl<'de> Deserialize<'de> for Ulimit {
             hard: UlimitValue,
         }
         #[derive(Deserialize)]
-        #[serde(untagged)]
+        #[serde(
+            untagged,
+            expecting = "a limit is a number, \"unlimited\", or an object with soft and hard"
+        )]
         enum Form {
             Number(i64),
             Text(String),

@@ -1,0 +1,167 @@
+//! The messages of the parser of JSON, in the words of the format of a file.
+
+/// The key that is missing, if that is what a message says.
+pub(super) fn missing(message: &str) -> Option<&str> {
+    message.strip_prefix("missing field `")?.split('`').next()
+}
+
+/// A message for people: without names of types, and without the values of texts, which may be
+/// secrets.
+pub(super) fn plain(message: &str) -> String {
+    let (message, line) = match message.rfind(" at line ") {
+        Some(at) => message.split_at(at),
+        None => (message, ""),
+    };
+    let text = unknown(message)
+        .or_else(|| wrong(message))
+        .or_else(|| {
+            let key = message.strip_prefix("duplicate field `")?.split('`').next()?;
+            Some(format!("the file contains the key {key:?} twice"))
+        })
+        .unwrap_or_else(|| message.to_owned());
+    text + line
+}
+
+/// The text for an unknown key or value.
+fn unknown(message: &str) -> Option<String> {
+    let (is_key, rest) = match message.strip_prefix("unknown field `") {
+        Some(rest) => (true, rest),
+        None => (false, message.strip_prefix("unknown variant `")?),
+    };
+    let (given, expected) = rest.split_once('`')?;
+    let what = match is_key {
+        true => "unknown key".to_owned(),
+        false => format!("unknown value {given:?}"),
+    };
+    // Each known one is between backquotes.
+    let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
+    Some(match (nearest(given, &known), known.is_empty()) {
+        (Some(known), _) => format!("{what}; did you mean {known:?}?"),
+        (None, true) => format!("{what}; there are no keys here"),
+        (None, false) => format!("{what}; use {}", list(&known)),
+    })
+}
+
+/// Several words as a text.
+fn list(words: &[&str]) -> String {
+    match words {
+        [others @ .., last] if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        words => words.join(", "),
+    }
+}
+
+/// The most similar known word, if one is similar.
+pub(crate) fn nearest<'k>(given: &str, known: &[&'k str]) -> Option<&'k str> {
+    let given = given.to_ascii_lowercase().replace('-', "_");
+    let edits = |known: &&'k str| (strsim::damerau_levenshtein(known, &given), *known);
+    let similar = known
+        .iter()
+        .map(edits)
+        .min()
+        .filter(|(edits, known)| edits * 3 <= known.len());
+    // `readonly` is nearest to `read_only`, and `host` to `docker_host`.
+    let part = || {
+        known
+            .iter()
+            .find(|known| given.len() > 3 && known.split('_').any(|part| part == given))
+    };
+    similar.map(|(_, known)| known).or_else(|| part().copied())
+}
+
+/// The text for a value of a wrong type, or out of range.
+fn wrong(message: &str) -> Option<String> {
+    let rest = ["invalid type: ", "invalid value: ", "invalid length "]
+        .into_iter()
+        .find_map(|prefix| message.strip_prefix(prefix))?;
+    let (given, expected) = rest.rsplit_once(", expected ")?;
+    Some(format!(
+        "{} is expected, not {}",
+        type_name(expected),
+        value(given)
+    ))
+}
+
+/// What was given: its type, and its value if that is a number.
+fn value(given: &str) -> &str {
+    let number = given.split('`').nth(1).filter(|text| text.starts_with('-'));
+    match given.split(' ').next().unwrap_or_default() {
+        "map" | "newtype" | "struct" => "an object",
+        "sequence" => "a list",
+        "string" | "character" => "a text",
+        "integer" => number.unwrap_or("a number"),
+        "floating" => "a number with a fraction",
+        "boolean" => "true or false",
+        "null" | "unit" => "null",
+        _ => "this value",
+    }
+}
+
+/// The name of an expected type.
+fn type_name(expected: &str) -> String {
+    let named = match expected.split([' ', '.']).next().unwrap_or_default() {
+        "u8" => "a whole number from 0 to 255",
+        "u16" => "a whole number from 0 to 65535",
+        "u32" | "u64" | "usize" => "a whole number from 0",
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
+        "f32" | "f64" => "a number",
+        "struct" | "map" => "an object",
+        "sequence" | "tuple" => "a list",
+        "enum" | "variant" => "a text, or an object with one key,",
+        "boolean" => "true or false",
+        "string" => "a text",
+        "unit" => "null",
+        _ => "",
+    };
+    match (named, expected) {
+        ("", "a map") => "an object".to_owned(),
+        ("", "a sequence") => "a list".to_owned(),
+        ("", "a boolean") => "true or false".to_owned(),
+        ("", "a string" | "path string" | "a character") => "a text".to_owned(),
+        ("", other) => other.to_owned(),
+        (named, _) => named.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_have_no_names_of_types() {
+        for (message, text) in [
+            (
+                "invalid type: sequence, expected struct EnvironmentSpec at line 1 column 2",
+                "an object is expected, not a list at line 1 column 2",
+            ),
+            (
+                "invalid type: string \"hunter2\", expected a map",
+                "an object is expected, not a text",
+            ),
+            (
+                "invalid value: integer `-1`, expected u16",
+                "a whole number from 0 to 65535 is expected, not -1",
+            ),
+            (
+                "invalid type: map, expected a string",
+                "a text is expected, not an object",
+            ),
+            (
+                "unknown variant `done`, expected one of `started`, `ready`, `completed`",
+                "unknown value \"done\"; use started, ready or completed",
+            ),
+            (
+                "unknown field `host`, expected `docker_host` or `pull`",
+                "unknown key; did you mean \"docker_host\"?",
+            ),
+            (
+                "unknown field `x`, there are no fields",
+                "unknown key; there are no keys here",
+            ),
+            ("anything else", "anything else"),
+        ] {
+            assert_eq!(plain(message), text);
+        }
+        assert_eq!(missing("missing field `target`"), Some("target"));
+        assert_eq!(missing("unknown field `target`"), None);
+    }
+}
