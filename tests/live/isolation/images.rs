@@ -1,5 +1,7 @@
 //! Images: builds, names, archives, registries, removal.
 
+use engine_api::containers::{ContainerFilters, ListContainers};
+use engine_api::images::{ImageFilters, ListImages};
 use isolation::engines::docker::{BuildSpec, DockerEngine, ImageNames, PullImage, PullPolicy};
 use isolation::{EnvironmentId, ErrorKind};
 use tests::chain;
@@ -239,5 +241,45 @@ async fn prune_keeps_what_is_used() {
         environment.destroy().await.unwrap();
         subject.until_nothing_is_left(&prefix).await;
         assert!(engine.images().prune().await.unwrap().removed.contains(&used));
+    }
+}
+
+#[tokio::test]
+async fn failed_builds_leave_nothing() {
+    for subject in engines() {
+        let (engine, _) = engine(&subject);
+        let text = unique();
+        for round in 0..20 {
+            let dockerfile =
+                format!("FROM {IMAGE}\nLABEL of={text}\nRUN echo {round} >/file\nRUN exit 7\nRUN true\n");
+            let spec = BuildSpec {
+                files: [("Dockerfile".to_owned(), dockerfile.into_bytes())].into(),
+                ..BuildSpec::default()
+            };
+            let error = engine.images().build(&spec, |_| ()).await.unwrap_err();
+            assert!(chain(&error).contains('7'), "{}: {}", subject.name, chain(&error));
+        }
+        // Whatever the steps have made has the label.
+        let label = format!("of={text}");
+        let containers = ListContainers {
+            all: true,
+            filters: ContainerFilters {
+                label: [label.clone()].into(),
+                ..ContainerFilters::default()
+            },
+            ..ListContainers::default()
+        };
+        let containers = subject.docker.containers().list(containers).await.unwrap();
+        assert!(containers.is_empty(), "{}: {containers:?}", subject.name);
+        let images = ListImages {
+            all: true,
+            filters: ImageFilters {
+                label: [label].into(),
+                ..ImageFilters::default()
+            },
+            ..ListImages::default()
+        };
+        let images = subject.docker.images().list(images).await.unwrap();
+        assert!(images.is_empty(), "{}: {images:?}", subject.name);
     }
 }

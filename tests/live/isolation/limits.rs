@@ -44,6 +44,7 @@ async fn limits_are_in_force_inside() {
         for (script, expected) in [
             ("r memory.max memory/memory.limit_in_bytes", "67108864"),
             ("r pids.max pids/pids.max", "50"),
+            ("r cpu.max cpu/cpu.cfs_quota_us | awk '{print $1}'", "50000"),
             ("r cpuset.cpus cpuset/cpuset.cpus", "0"),
             ("ulimit -n", "123"),
             ("df -k /dev/shm | tail -n 1 | awk '{print $2}'", "16384"),
@@ -83,6 +84,22 @@ async fn limits_change_while_it_runs() {
                 },
                 "r pids.max pids/pids.max",
                 "60",
+            ),
+            (
+                ResourceLimits {
+                    cpus: Some(0.25),
+                    ..ResourceLimits::default()
+                },
+                "r cpu.max cpu/cpu.cfs_quota_us | awk '{print $1}'",
+                "25000",
+            ),
+            (
+                ResourceLimits {
+                    cpuset_cpus: Some("0".into()),
+                    ..ResourceLimits::default()
+                },
+                "r cpuset.cpus cpuset/cpuset.cpus",
+                "0",
             ),
         ] {
             let updated = environment.update(&limits).await;

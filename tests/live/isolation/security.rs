@@ -215,3 +215,40 @@ async fn ordinary_user_may_do_nothing_more() {
         subject.until_nothing_is_left(&prefix).await;
     }
 }
+
+#[tokio::test]
+async fn devices_groups_and_parameters_are_inside() {
+    for subject in engines() {
+        let (manager, prefix) = manager(&subject);
+        let environment = active(
+            &manager,
+            secured(SecuritySpec {
+                devices: vec!["/dev/zero:/dev/nothing:r".parse().unwrap()],
+                groups: vec!["4711".into()],
+                sysctls: [("net.core.somaxconn".into(), "77".into())].into(),
+                ..SecuritySpec::default()
+            }),
+        )
+        .await;
+        for (script, expected) in [
+            ("head -c 3 /dev/nothing | od -An -tx1 | tr -d ' '", "000000"),
+            ("id -G | tr ' ' '\\n' | grep -c '^4711$'", "1"),
+            ("cat /proc/sys/net/core/somaxconn", "77"),
+        ] {
+            let found = sh(&environment, script).await;
+            assert_eq!(found, expected, "{}: {script}", subject.name);
+        }
+        let relaxations = environment.spec().relaxations();
+        assert_eq!(relaxations.len(), 3, "{}: {relaxations:?}", subject.name);
+        // Another process reads the same specification.
+        let opened = manager.open(environment.id().as_str()).await.unwrap();
+        assert_eq!(
+            opened.spec().security,
+            environment.spec().security,
+            "{}",
+            subject.name
+        );
+        environment.destroy().await.unwrap();
+        subject.until_nothing_is_left(&prefix).await;
+    }
+}

@@ -5,13 +5,16 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
+use engine_api::containers::{CreateContainer, RemoveContainer};
+use engine_api::images::{CommitImage, RemoveImage};
+use isolation::engines::docker::DockerSettings;
 use isolation::{
     Command, EnvironmentSpec, ErrorKind, HttpProbe, LogEntry, LogOptions, LogProbe, Main, NetworkSpec,
     NotReady, OutputStream, Protocol, PublishedPort, Readiness, ResourceLimits, WaitFor,
 };
 
-use super::{active, create, manager, spec};
-use crate::support::{LONG, Subject, engines, one_line};
+use super::{active, create, engine, manager, manager_of, spec};
+use crate::support::{IMAGE, LONG, Subject, engines, one_line};
 
 /// A port of the environment, published where this machine reaches it.
 fn published(subject: &Subject, port: u16) -> PublishedPort {
@@ -296,5 +299,80 @@ async fn metrics_show_what_is_used() {
         let error = environment.metrics().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::WrongStatus);
         environment.destroy().await.unwrap();
+    }
+}
+
+/// Commits an image that declares this port. Returns its name.
+async fn image_with_a_port(subject: &Subject, prefix: &str, port: &str) -> String {
+    let container = CreateContainer {
+        name: Some(format!("{prefix}declares")),
+        image: IMAGE.to_owned(),
+        ..CreateContainer::default()
+    };
+    let (containers, name) = (
+        subject.docker.containers(),
+        format!("{prefix}declares").to_lowercase(),
+    );
+    let made = containers.create(container).await.unwrap();
+    let commit = CommitImage {
+        repo: name.clone(),
+        changes: vec![format!("EXPOSE {port}")],
+        ..CommitImage::default()
+    };
+    subject.docker.images().commit(&made.id, commit).await.unwrap();
+    containers
+        .remove(&made.id, RemoveContainer::default())
+        .await
+        .unwrap();
+    name
+}
+
+#[tokio::test]
+async fn ports_of_the_image_are_at_the_named_host() {
+    for subject in engines() {
+        let (engine, prefix) = engine(&subject);
+        let host = subject.host().to_string();
+        let settings = DockerSettings {
+            published_host: Some(host.clone()),
+            ..engine.settings().clone()
+        };
+        let manager = manager_of(engine.with_settings(settings).unwrap());
+        let image = image_with_a_port(&subject, &prefix, "80/tcp").await;
+        let network = NetworkSpec {
+            publish_all: true,
+            ..NetworkSpec::default()
+        };
+        let web = EnvironmentSpec {
+            image: Some(image.clone()),
+            main: Main::Command(Command::shell(WEB)),
+            ready: Some(WaitFor::Port(80).into()),
+            network: network.clone(),
+            ..EnvironmentSpec::default()
+        };
+        let environment = active(&manager, web).await;
+        let published = environment.endpoints().await.unwrap();
+        assert_eq!(published.len(), 1, "{}: {published:?}", subject.name);
+        assert_eq!(published[0].port, 80, "{}", subject.name);
+        // The settings name the host, because the socket of the daemon does not.
+        let at = environment.endpoint(80).await.unwrap();
+        assert!(at.to_string().starts_with(&host), "{}: {at}", subject.name);
+        TcpStream::connect(at).unwrap();
+        environment.destroy().await.unwrap();
+        // An image without ports publishes none: that is an error.
+        let nothing = EnvironmentSpec { network, ..spec() };
+        let error = create(&manager, nothing).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{}", one_line(&error));
+        assert!(
+            one_line(&error).contains("declares no ports"),
+            "{}",
+            one_line(&error)
+        );
+        subject
+            .docker
+            .images()
+            .remove(&image, RemoveImage::default())
+            .await
+            .unwrap();
+        subject.until_nothing_is_left(&prefix).await;
     }
 }

@@ -2,9 +2,12 @@
 
 use std::io::Cursor;
 
+use engine_api::volumes::RemoveVolume;
 use isolation::engines::docker::{DockerEngine, DockerSettings, VolumeOptions};
 use isolation::{CopySource, EnvironmentSpec, ErrorKind, Lifetime, Mount};
 
+use super::owner::Owner;
+use super::owner_ends::isolate;
 use super::{active, engine, manager_of, sh, spec};
 use crate::support::{IMAGE, Subject, engines, one_line, until};
 
@@ -162,5 +165,43 @@ async fn volumes_are_in_the_directory_of_the_settings() {
             subject.name
         );
         assert_eq!(left(&subject, &prefix).await, [""; 0]);
+    }
+}
+
+/// The owner is killed, and its volume removed, so that only the directory is left.
+#[tokio::test]
+async fn directory_of_a_killed_owner_is_collected() {
+    use std::os::unix::fs::MetadataExt;
+
+    for subject in engines() {
+        let base = tempfile::tempdir_in("/tmp").unwrap();
+        if std::fs::metadata(base.path()).unwrap().uid() != 0 {
+            // Only root makes such directories.
+            continue;
+        }
+        let (address, directory) = (subject.docker.address(), base.path().to_str().unwrap());
+        let variables = [("ISOLATE_REAPER", "off")];
+        let mut owner = Owner::start(&address, &variables, &["volume", directory]);
+        let line = owner.line();
+        let name = line
+            .strip_prefix("ready ")
+            .unwrap_or_else(|| panic!("{}: {line}", subject.name));
+        owner.kill();
+        let volumes = subject.docker.volumes();
+        volumes.remove(name, RemoveVolume::default()).await.unwrap();
+        // That of another program, without a mark.
+        let other = base.path().join("other");
+        std::fs::create_dir(&other).unwrap();
+        assert!(base.path().join(name).is_dir(), "{}", subject.name);
+        let config = owner.state.path().join("config.json");
+        let text = serde_json::json!({"docker": {"volume_base_path": directory}});
+        std::fs::write(&config, text.to_string()).unwrap();
+        let arguments = ["--config", config.to_str().unwrap(), "gc"];
+        let ended = isolate(&address, owner.state.path(), &arguments);
+        let err = String::from_utf8_lossy(&ended.stderr).into_owned();
+        assert!(ended.status.success(), "{}: {err}", subject.name);
+        let left: Vec<_> = std::fs::read_dir(base.path()).unwrap().flatten().collect();
+        assert_eq!(left.len(), 1, "{}: {left:?}: {err}", subject.name);
+        assert_eq!(left[0].path(), other, "{}", subject.name);
     }
 }

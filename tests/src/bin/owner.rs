@@ -4,10 +4,11 @@
 //! owner ADDRESS PREFIX idle COUNT                creates environments, and waits
 //! owner ADDRESS PREFIX forks IMAGE                prepares forks of an environment, and waits
 //! owner ADDRESS PREFIX main INPUT COMMAND…       runs a main process; INPUT is none, stdin or tty
+//! owner ADDRESS PREFIX volume DIRECTORY          creates a volume below this directory, and waits
 //! owner ADDRESS PREFIX main-alone INPUT COMMAND… the same without an init program
 //! ```
 //!
-//! It prints `ready`, and after the end of a main process `exit CODE`. While it waits, a line on
+//! It prints `ready`, with the name of a volume, and after the end of a main process `exit CODE`. While it waits, a line on
 //! standard input ends it: `panic`, `exit` or `return`.
 
 #![allow(clippy::print_stdout)] // tests read it
@@ -16,7 +17,7 @@
 use std::future::pending;
 
 use engine_api::Docker;
-use isolation::engines::docker::DockerEngine;
+use isolation::engines::docker::{DockerEngine, DockerSettings, VolumeOptions};
 use isolation::{
     Command, EngineChoice, EnvironmentSpec, ForkOptions, Input, Main, Manager, Registry, TerminalSize,
 };
@@ -60,6 +61,19 @@ async fn forks(manager: &Manager, image: &str) -> Outcome<()> {
     pending().await
 }
 
+async fn volume(engine: DockerEngine, prefix: &str, base: &str) -> Outcome<()> {
+    let settings = DockerSettings {
+        volume_base_path: Some(base.to_owned()),
+        volume_prefix: prefix.to_owned(),
+        default_image: "busybox:latest".to_owned(),
+        ..engine.settings().clone()
+    };
+    let engine = engine.with_settings(settings)?;
+    let volume = engine.volumes().create(VolumeOptions::default()).await?;
+    println!("ready {}", volume.on_daemon());
+    pending().await
+}
+
 async fn main_process(manager: &Manager, init: Option<bool>, input: &str, argv: &[String]) -> Outcome<()> {
     let command = Command {
         input: match input {
@@ -90,12 +104,18 @@ async fn main_process(manager: &Manager, init: Option<bool>, input: &str, argv: 
 async fn run(arguments: &[String]) -> Outcome<()> {
     let [address, prefix, mode, rest @ ..] = arguments else {
         return Err(
-            "usage: owner ADDRESS PREFIX idle COUNT | forks IMAGE | main[-alone] INPUT COMMAND…".into(),
+            "usage: owner ADDRESS PREFIX idle COUNT | forks IMAGE | volume DIRECTORY | \
+             main[-alone] INPUT COMMAND…"
+                .into(),
         );
     };
     let docker = Docker::with_address(&address.parse()?)?;
     let mut registry = Registry::new();
-    registry.register(DockerEngine::new(docker).with_prefix(prefix.as_str())?)?;
+    let engine = DockerEngine::new(docker).with_prefix(prefix.as_str())?;
+    if let ("volume", [base]) = (mode.as_str(), rest) {
+        return volume(engine, prefix, base).await;
+    }
+    registry.register(engine)?;
     let manager = Manager::new(registry);
     match (mode.as_str(), rest) {
         ("idle", [count]) => idle(&manager, count.parse()?).await,
