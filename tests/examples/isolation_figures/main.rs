@@ -12,18 +12,23 @@
 
 #![allow(clippy::print_stdout)] // it prints figures
 
+mod bundle;
 mod groups;
 mod pooled;
+mod relays;
 mod services;
 mod work_limit;
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use engine_api::Docker;
 use engine_api::containers::{
     ContainerFilters, CreateContainer, ListContainers, RemoveContainer, StartContainer,
 };
+use engine_api::images::ListImages;
 use engine_api::networks::ListNetworks;
+use engine_api::observe::CallReport;
 use engine_api::volumes::ListVolumes;
 use isolation::engines::docker::DockerEngine;
 use isolation::{EngineChoice, EnvironmentId, EnvironmentSpec, Manager, ManagerOptions, Registry};
@@ -64,7 +69,7 @@ impl Daemon {
         }
     }
 
-    /// Containers, networks and volumes with the prefix.
+    /// Containers, networks, volumes and images with the prefix, and directories of this process.
     pub(crate) async fn left(&self) -> Outcome<Vec<String>> {
         let filters = ContainerFilters {
             name: [self.prefix.clone()].into(),
@@ -83,6 +88,11 @@ impl Daemon {
         names.extend(networks.into_iter().map(|network| network.name));
         let volumes = self.docker.volumes().list(ListVolumes::default()).await?;
         names.extend(volumes.volumes.into_iter().map(|volume| volume.name));
+        let images = self.docker.images().list(ListImages::default()).await?;
+        names.extend(images.into_iter().flat_map(|image| image.repo_tags));
+        for entry in std::fs::read_dir(std::env::temp_dir())? {
+            names.push(entry?.file_name().to_string_lossy().into_owned());
+        }
         names.retain(|name| name.contains(&self.prefix));
         Ok(names)
     }
@@ -100,6 +110,18 @@ impl Figures {
         let kept = figure <= limit;
         println!(
             "{what:<52} {figure:>9.2} {unit:<3} at most {limit:>8.2}  {}",
+            if kept { "" } else { "MISSED" }
+        );
+        if !kept {
+            self.missed.push(what.to_owned());
+        }
+    }
+
+    /// Prints a figure, and notes whether it is at least the limit.
+    pub(crate) fn at_least(&mut self, what: &str, figure: f64, limit: f64, unit: &str) {
+        let kept = figure >= limit;
+        println!(
+            "{what:<52} {figure:>9.2} {unit:<4} at least {limit:>8.2}  {}",
             if kept { "" } else { "MISSED" }
         );
         if !kept {
@@ -160,11 +182,35 @@ async fn creation(daemon: &Daemon, figures: &mut Figures) -> Outcome<()> {
             bare.push(took_bare);
         }
     }
+    println!("requests of an environment: {}", requests(daemon).await?);
     let (ours, bare) = (ms(median(ours)), ms(median(bare)));
     figures.print("bare creation and start, p50", bare, "ms");
     figures.at_most("environment without pool, p50", ours, bare * 1.05, "ms");
     manager.shutdown().await?;
     Ok(())
+}
+
+/// The requests until an environment is ready, each with the time until its reply: why it takes
+/// longer than a bare creation and start. The first environment has asked for the facts about the
+/// daemon.
+async fn requests(daemon: &Daemon) -> Outcome<String> {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&seen);
+    let docker = daemon.docker.clone().with_observer(move |call: &CallReport<'_>| {
+        let text = format!("{} {:.1} ms", call.operation, ms(call.duration));
+        noted.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+    });
+    let engine = DockerEngine::new(docker).with_prefix(&daemon.prefix)?;
+    let manager = daemon.manager_of(engine, 0)?;
+    let take = || std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner));
+    let first = manager.create(&EngineChoice::Auto, daemon.spec()).await?;
+    first.destroy().await?;
+    drop(take());
+    let second = manager.create(&EngineChoice::Auto, daemon.spec()).await?;
+    let requests = take().join(", ");
+    second.destroy().await?;
+    manager.shutdown().await?;
+    Ok(requests)
 }
 
 #[tokio::main]
@@ -187,6 +233,8 @@ async fn main() -> Outcome<()> {
     pooled::measure(&daemon, &mut figures).await?;
     work_limit::measure(&daemon, &mut figures).await?;
     services::measure(&daemon, &mut figures).await?;
+    bundle::measure(&daemon, &mut figures).await?;
+    relays::measure(&daemon, &mut figures).await?;
     groups::measure(&daemon, &mut figures).await?;
     println!("load {}", load());
     let left = daemon.left().await?;
