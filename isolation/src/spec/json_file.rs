@@ -184,6 +184,17 @@ impl Removed {
         index
     }
 
+    fn note(&mut self, mut removed: Steps) {
+        match removed.0.pop() {
+            Some(Step::Index(at)) => self.items.push((removed, at)),
+            Some(last) => {
+                removed.0.push(last);
+                self.keys.push(removed);
+            }
+            None => {}
+        }
+    }
+
     /// Removes what is at a path. Returns whether something was removed.
     fn remove(&mut self, value: &mut Value, mut path: Steps) -> bool {
         loop {
@@ -195,23 +206,18 @@ impl Removed {
                 Step::Key(key) | Step::Variant(key) => value.get_mut(key),
                 Step::Index(index) => value.get_mut(index),
             });
-            match (parent, &last) {
-                (Some(Value::Object(entries)), Step::Key(key)) => {
-                    if entries.remove(key).is_some() {
-                        self.keys.push(original);
-                        return true;
-                    }
-                }
+            let removed = match (parent, &last) {
+                (Some(Value::Object(entries)), Step::Key(key)) => entries.remove(key).is_some(),
                 (Some(Value::Array(items)), Step::Index(index)) if *index < items.len() => {
                     items.remove(*index);
-                    if let Some(Step::Index(at)) = original.0.last() {
-                        let list = Steps(original.0[..original.0.len() - 1].to_vec());
-                        self.items.push((list, *at));
-                    }
-                    return true;
+                    true
                 }
                 // An enum without its variant is not valid either: the whole enum goes.
-                _ => {}
+                _ => false,
+            };
+            if removed {
+                self.note(original);
+                return true;
             }
         }
     }
