@@ -113,7 +113,7 @@ async fn run(arguments: &[String]) -> Outcome<()> {
     let mut registry = Registry::new();
     let engine = DockerEngine::new(docker).with_prefix(prefix.as_str())?;
     if let ("volume", [base]) = (mode.as_str(), rest) {
-        return volume(engine, prefix, base).await;
+        return Box::pin(volume(engine, prefix, base)).await;
     }
     registry.register(engine)?;
     let manager = Manager::new(registry);
