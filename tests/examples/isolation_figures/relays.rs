@@ -1,7 +1,7 @@
 //! The throughput of a service of this machine that is exposed inside, and of a forwarded port of an
 //! internal network, beside the output of a plain exec.
 
-use std::io::{Read, Write};
+use std::io::Write;
 use std::net::{TcpListener, TcpStream};
 use std::time::Instant;
 
@@ -87,7 +87,7 @@ async fn forwarded(environment: &Environment) -> Outcome<f64> {
     let began = Instant::now();
     let received = tokio::task::spawn_blocking(move || {
         let mut stream = TcpStream::connect(at)?;
-        std::io::copy(&mut stream.by_ref(), &mut std::io::sink())
+        std::io::copy(&mut stream, &mut std::io::sink())
     });
     let received = usize::try_from(received.await??)?;
     match received == BYTES {
