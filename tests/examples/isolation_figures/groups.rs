@@ -31,7 +31,7 @@ async fn ours(daemon: &Daemon, file: &Path, name: &str) -> Outcome<(Duration, BT
     let manager = daemon.manager()?;
     let began = Instant::now();
     let compose = ComposeFile::read(file, &options(daemon, name))?;
-    let group = manager.up(&EngineChoice::Auto, compose.group).await?;
+    let group = Box::pin(manager.up(&EngineChoice::Auto, compose.group)).await?;
     let took = began.elapsed();
     let mut containers = BTreeMap::new();
     for (service, environment) in group.services() {
