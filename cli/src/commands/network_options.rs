@@ -14,7 +14,7 @@ pub(crate) struct NetworkOptions {
     /// unless the daemon runs on another machine; may be repeated
     #[arg(long, short, value_name = "[[ADDRESS:]HOST_PORT:]PORT[/PROTOCOL]", value_parser = parse::publish)]
     publish: Vec<Vec<PublishedPort>>,
-    /// Publish all ports that the image declares, each at a port of the host that the engine chooses
+    /// Publish all ports that the image declares; the engine chooses the ports of the host
     #[arg(long, short = 'P')]
     publish_all: bool,
     /// Network of the environment: an existing one by its name, or none; may be repeated, then it

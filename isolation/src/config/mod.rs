@@ -77,9 +77,9 @@ impl Config {
     ///
     /// # Errors
     ///
-    /// The error lists every fault with the path of its key ([`Error::failures`]): unknown keys with
-    /// the most similar known one, and invalid values. For a text that is not JSON, it names the
-    /// line.
+    /// The error lists every fault with the path of its key ([`Error::failures`]): unknown keys
+    /// with the most similar known one, and invalid values. For a text that is not JSON, it names
+    /// the line.
     pub fn from_json(text: &str) -> Result<Self> {
         Self::with_version(text).map(|(config, _)| config)
     }

@@ -1,5 +1,5 @@
-//! The throughput of a service of this machine that is exposed inside, and of a forwarded port of an
-//! internal network, beside the output of a plain exec.
+//! The throughput of a service of this machine that is exposed inside, and of a forwarded port of
+//! an internal network, beside the output of a plain exec.
 
 use std::io::Write;
 use std::net::{TcpListener, TcpStream};

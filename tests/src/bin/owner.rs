@@ -8,8 +8,8 @@
 //! owner ADDRESS PREFIX main-alone INPUT COMMAND… the same without an init program
 //! ```
 //!
-//! It prints `ready`, with the name of a volume, and after the end of a main process `exit CODE`. While it waits, a line on
-//! standard input ends it: `panic`, `exit` or `return`.
+//! It prints `ready`, with the name of a volume, and after the end of a main process `exit CODE`.
+//! While it waits, a line on standard input ends it: `panic`, `exit` or `return`.
 
 #![allow(clippy::print_stdout)] // tests read it
 #![allow(clippy::panic)] // a test asks for it
