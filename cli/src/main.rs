@@ -10,6 +10,7 @@
 //! - [`recording_file`] writes recordings, and does not replace a good recording by a bad one.
 //! - [`signals`] makes Ctrl-C and similar signals start the cleanup.
 //! - [`terminal`] is the raw mode and the size of this process's terminal.
+//! - [`standard_input`] is this process's input.
 //! - [`console`] is the only place that writes to this process's own output; [`escape`] makes text
 //!   of other programs safe for a terminal, and [`table`] aligns columns.
 
@@ -27,6 +28,7 @@ mod recording_file;
 mod registry;
 mod session;
 mod signals;
+mod standard_input;
 mod table;
 mod terminal;
 mod text_file;
@@ -81,12 +83,16 @@ fn run(cli: &mut Cli, console: Console) -> Result<u8, CliError> {
     outcome
 }
 
-/// Ends the runtime. Tasks clean up when they are dropped, and this function waits for them up to
-/// [`SHUTDOWN_TIMEOUT`]. It does not wait for a thread that still reads from a terminal.
+/// Ends the runtime. Tasks and threads clean up when they are dropped or have lost their task, and
+/// this function waits for them up to [`SHUTDOWN_TIMEOUT`]. It does not wait for a thread that
+/// still reads from standard input.
 fn shut_down(runtime: Runtime) {
     let (done, ended) = mpsc::channel();
     let ending = std::thread::Builder::new().spawn(move || {
-        runtime.shutdown_background();
+        match standard_input::is_read() {
+            true => runtime.shutdown_background(),
+            false => runtime.shutdown_timeout(SHUTDOWN_TIMEOUT),
+        }
         // After the timeout the receiver is closed, and sending fails.
         let _ = done.send(());
     });

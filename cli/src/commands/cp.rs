@@ -12,6 +12,7 @@ use crate::error::CliError;
 use crate::exit_code;
 use crate::session::Session;
 use crate::signals;
+use crate::standard_input;
 
 /// Copy files between this machine and an environment
 ///
@@ -175,7 +176,7 @@ async fn copy_in(environment: &Environment, source: &Side<'_>, target: &str) -> 
             let error = CliError::new(format!("{target} is not a directory in {}", environment.name()));
             return Err(error.hint("an archive is extracted into a directory that exists"));
         }
-        let directory = blocking(|| extract(std::io::stdin())).await?;
+        let directory = blocking(|| extract(standard_input::blocking())).await?;
         let source = CopySource::Path(directory.path().to_owned());
         return Ok(environment.copy_in(source, target).await?);
     };

@@ -10,6 +10,7 @@ use crate::client::Client;
 use crate::console::Console;
 use crate::error::CliError;
 use crate::exit_code;
+use crate::standard_input;
 use crate::terminal;
 
 /// The longest password that is read, in bytes.
@@ -93,8 +94,10 @@ impl Login {
 fn read(line: bool) -> std::io::Result<String> {
     let mut password = String::new();
     match line {
-        true => std::io::stdin().read_line(&mut password)?,
-        false => std::io::stdin().take(LONGEST + 1).read_to_string(&mut password)?,
+        true => standard_input::blocking().read_line(&mut password)?,
+        false => standard_input::blocking()
+            .take(LONGEST + 1)
+            .read_to_string(&mut password)?,
     };
     Ok(password)
 }

@@ -11,6 +11,7 @@ use crate::exit_code;
 use crate::global::Global;
 use crate::registry;
 use crate::signals::{self, Interrupted};
+use crate::standard_input;
 
 /// Offer the engines to a program in any language, over standard input and output
 ///
@@ -57,7 +58,13 @@ impl Serve {
         };
         let registry = registry::open(client, PullPolicy::default())?;
         let serving = async {
-            Box::pin(serve(registry, options, tokio::io::stdin(), tokio::io::stdout())).await?;
+            Box::pin(serve(
+                registry,
+                options,
+                standard_input::reader(),
+                tokio::io::stdout(),
+            ))
+            .await?;
             Ok(exit_code::SUCCESS)
         };
         let (mut stop, _) = signals::listen()?;

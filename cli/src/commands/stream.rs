@@ -13,6 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::console::{Console, line};
 use crate::error::CliError;
 use crate::exit_code;
+use crate::standard_input;
 use crate::terminal::{self, RawMode, Resizes};
 
 /// The time after the command's timeout in which its output is still written.
@@ -191,7 +192,10 @@ impl Forwarding {
     fn start(mut to: isolation::Stdin) -> Self {
         Self(tokio::spawn(async move {
             // A command may end without reading all its input, such as `head -1`.
-            if tokio::io::copy(&mut tokio::io::stdin(), &mut to).await.is_ok() {
+            if tokio::io::copy(&mut standard_input::reader(), &mut to)
+                .await
+                .is_ok()
+            {
                 let _ = to.finish().await;
             }
         }))

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::engine::{Engine, plain};
+use crate::engine::{Engine, Memory, plain};
 use crate::support::{Ended, Started, Workspace};
 
 /// Prints its PID, then sleeps for a long time, as its child does.
@@ -203,4 +203,40 @@ fn interrupted_export_leaves_no_part_of_an_archive() {
     started.signal("INT");
     assert_eq!(started.code(), Some(130));
     assert!(!archive.exists());
+}
+
+#[test]
+fn interrupted_copy_leaves_no_temporary_directory() {
+    let (workspace, memory) = (Workspace::new(), Memory::start());
+    let host = memory.address();
+    let isolate = |arguments: &[&str]| {
+        let ended = workspace.isolate(&[&["--host", &host], arguments].concat());
+        assert_eq!(ended.code(), Some(0), "{}", ended.stderr());
+    };
+    let (files, to) = (workspace.home().join("files"), workspace.home().join("to"));
+    std::fs::create_dir(&files).unwrap();
+    std::fs::create_dir(&to).unwrap();
+    for number in 0..3_000 {
+        std::fs::write(files.join(number.to_string()), "content").unwrap();
+    }
+    isolate(&["create", "--image", "busybox", "--name", "box"]);
+    isolate(&["cp", files.to_str().unwrap(), "box:/files"]);
+    let mut command = workspace.command(&["--host", &host, "cp", "box:/files"]);
+    let child = command.arg(to.join("files")).spawn().unwrap();
+    let mut started = Started {
+        child,
+        stdout: None,
+        first: String::new(),
+    };
+    let found = || std::fs::read_dir(&to).unwrap().next();
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while found().is_none() {
+        assert!(Instant::now() < deadline, "the copy has not begun");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    started.signal("INT");
+    // Unless it was faster than the signal.
+    if started.code() == Some(130) {
+        assert!(found().is_none(), "{:?}", found());
+    }
 }

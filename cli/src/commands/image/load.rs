@@ -10,6 +10,7 @@ use isolation::engines::docker::Images;
 use crate::console::Console;
 use crate::error::CliError;
 use crate::exit_code;
+use crate::standard_input;
 
 /// Load the images of a tar archive of `isolate image save` or `docker save`, and print their names
 #[derive(Debug, Args)]
@@ -36,7 +37,7 @@ impl Load {
                     CliError::new(format!("cannot read {}", file.display())).because(&error)
                 })?)
             }
-            None => Upload::reader(tokio::io::stdin()),
+            None => Upload::reader(standard_input::reader()),
         };
         let names = images.load(archive).await?;
         match console.json {

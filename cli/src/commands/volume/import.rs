@@ -9,6 +9,7 @@ use crate::error::CliError;
 use crate::exit_code;
 use crate::session::Session;
 use crate::signals;
+use crate::standard_input;
 
 /// Add the files of a tar archive to a volume, with their owners, modes and links
 #[derive(Debug, Args)]
@@ -34,7 +35,7 @@ impl Import {
     async fn import(&self, session: &Session, console: Console) -> Result<u8, CliError> {
         let volumes = session.docker()?.volumes();
         match &self.archive {
-            None => volumes.import(&self.volume, tokio::io::stdin()).await?,
+            None => volumes.import(&self.volume, standard_input::reader()).await?,
             Some(path) => {
                 let failed = |error: std::io::Error| {
                     CliError::new(format!("cannot read {}", path.display())).because(&error)
