@@ -1,6 +1,6 @@
 //! Supervision of the size of an environment's files, if its engine does not limit it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -22,43 +22,56 @@ const SHARE: u32 = 100;
 /// Measures the size until the environment ends, and stops the environment if the size exceeds its
 /// limit.
 pub(super) fn begin(shared: &Arc<Shared>, generation: u64) {
-    if shared.instance.disk_usage().is_none() {
-        return;
+    if shared.instance.disk_usage().is_some() {
+        let kept = Some(Arc::clone(shared));
+        tokio::spawn(measure(Arc::downgrade(shared), kept, generation));
     }
-    let shared = Arc::clone(shared);
-    tokio::spawn(async move {
-        let (mut pauses, mut last) = (Pauses(SHORTEST), None);
-        loop {
-            sleep(pauses.0).await;
-            let status = shared.status();
-            // The supervision may restart a stopped environment.
-            let lives = matches!(status, Status::Running | Status::Paused | Status::Stopped);
-            let Some(disk) = shared.instance.disk_usage() else {
-                return;
-            };
-            if !lives || !shared.supervision.is(generation) {
-                return;
-            }
-            if status == Status::Stopped {
-                continue;
-            }
-            let began = Instant::now();
-            // An engine that does not answer now may answer later. The status shows an end.
-            let Ok(used) = disk.used().await else { continue };
-            let limit = disk.limit();
-            if used > limit {
-                let why = format!("its files have {used} bytes, more than the disk limit of {limit}");
-                shared.supervision.gives_up(why, false);
-                shared.emit(EventKind::DiskLimitExceeded { used, limit });
-                shared.supervision.end().await;
-                // An error was sent as an event.
-                let _ = shared.kill(Signal::Kill).await;
-                return;
-            }
-            pauses.next(began.elapsed(), last != Some(used));
-            last = Some(used);
+}
+
+/// Measures the size of an environment that another process has started, as long as this process
+/// has a handle of it.
+pub(crate) fn begin_opened(shared: &Arc<Shared>) {
+    if shared.instance.disk_usage().is_some() {
+        let generation = shared.supervision.begin();
+        tokio::spawn(measure(Arc::downgrade(shared), None, generation));
+    }
+}
+
+async fn measure(shared: Weak<Shared>, _kept: Option<Arc<Shared>>, generation: u64) {
+    let (mut pauses, mut last) = (Pauses(SHORTEST), None);
+    loop {
+        sleep(pauses.0).await;
+        let Some(shared) = shared.upgrade() else {
+            return;
+        };
+        let status = shared.status();
+        // The supervision may restart a stopped environment.
+        let lives = matches!(status, Status::Running | Status::Paused | Status::Stopped);
+        let Some(disk) = shared.instance.disk_usage() else {
+            return;
+        };
+        if !lives || !shared.supervision.is(generation) {
+            return;
         }
-    });
+        if status == Status::Stopped {
+            continue;
+        }
+        let began = Instant::now();
+        // An engine that does not answer now may answer later. The status shows an end.
+        let Ok(used) = disk.used().await else { continue };
+        let limit = disk.limit();
+        if used > limit {
+            let why = format!("its files have {used} bytes, more than the disk limit of {limit}");
+            shared.supervision.gives_up(why, false);
+            shared.emit(EventKind::DiskLimitExceeded { used, limit });
+            shared.supervision.end().await;
+            // An error was sent as an event.
+            let _ = shared.kill(Signal::Kill).await;
+            return;
+        }
+        pauses.next(began.elapsed(), last != Some(used));
+        last = Some(used);
+    }
 }
 
 /// The pauses between measurements.

@@ -2,7 +2,7 @@
 
 mod attached_runs;
 pub(crate) mod checks;
-mod disk;
+pub(crate) mod disk;
 pub(crate) mod end_timeout;
 pub(crate) mod endpoint;
 pub(crate) mod evidence;

@@ -42,7 +42,6 @@ use crate::engine::capabilities::Capabilities;
 use crate::engine::context::Context;
 use crate::engine::instance::Instance;
 use crate::environment::Environment;
-use crate::environment::checks;
 use crate::environment::end_timeout::{ANSWER_TIMEOUT, EndTimeout, answered};
 use crate::environment::id::{EnvironmentId, random_hex};
 use crate::environment::pauses::Pauses;
@@ -51,6 +50,7 @@ use crate::environment::shared::{Owner, Shared};
 use crate::environment::status::{Status, StatusCell};
 use crate::environment::summary::EnvironmentSummary;
 use crate::environment::supervision::Supervision;
+use crate::environment::{checks, disk};
 use crate::error::{Error, Result};
 use crate::events::{EventKind, EventSink, Subject, Subscription};
 use crate::history::History;
@@ -346,6 +346,7 @@ impl Manager {
         let shared = Arc::new(shared);
         shared.kept.store(true, Ordering::Release);
         self.tracked.know(&shared);
+        disk::begin_opened(&shared);
         Ok(Environment::new(&shared))
     }
 

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use engine_api::containers::{CreateContainer, RemoveContainer};
+use isolation::engines::docker::DockerEngine;
 use isolation::{
-    Command, EnvironmentSpec, ErrorKind, EventKind, Main, MemorySwap, Mount, ResourceLimits, Status, Ulimit,
+    Command, EnvironmentSpec, ErrorKind, EventKind, Lifetime, Main, MemorySwap, Mount, ResourceLimits,
+    Status, Ulimit,
 };
 
-use super::{active, create, ended, manager, sh, spec};
-use crate::support::{Subject, engines, one_line};
+use super::{active, create, ended, manager, manager_of, sh, spec};
+use crate::support::{LONG, Subject, engines, one_line};
 
 fn limited(limits: ResourceLimits) -> EnvironmentSpec {
     EnvironmentSpec { limits, ..spec() }
@@ -325,6 +327,39 @@ async fn disk_limit_holds_for_an_attached_main_process() {
             );
         }
         environment.destroy().await.unwrap();
+        subject.until_nothing_is_left(&prefix).await;
+    }
+}
+
+/// The process that opens a kept environment measures its size, where the storage has no quotas.
+#[tokio::test]
+async fn size_of_an_opened_environment_is_limited() {
+    for subject in engines() {
+        let (creator, prefix) = manager(&subject);
+        let limits = ResourceLimits {
+            disk: Some(8 << 20),
+            ..ResourceLimits::default()
+        };
+        let spec = EnvironmentSpec {
+            lifetime: Lifetime::Kept,
+            ..limited(limits)
+        };
+        let created = active(&creator, spec).await;
+        let id = created.id().to_string();
+        drop((created, creator));
+        let engine = DockerEngine::new(subject.docker.clone());
+        let opener = manager_of(engine.with_prefix(&prefix).unwrap());
+        let opened = opener.open(&id).await.unwrap();
+        let more = opened.run(Command::shell("head -c 20000000 /dev/zero >/large && sleep 1000"));
+        // It is killed, or cannot write.
+        let more = tokio::time::timeout(LONG, more).await;
+        let ended = more.unwrap_or_else(|_| panic!("{}: the limit is not enforced", subject.name));
+        assert!(
+            !ended.is_ok_and(|output| output.exit.code == 0),
+            "{}",
+            subject.name
+        );
+        opened.destroy().await.unwrap();
         subject.until_nothing_is_left(&prefix).await;
     }
 }

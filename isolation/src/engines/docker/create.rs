@@ -124,8 +124,7 @@ impl DockerEngine {
             shell: ShellProgram::new(found.env.iter().map(String::as_str)),
         };
         let memory_limit = spec.limits.memory;
-        let measures = disk == DiskLimit::Measured && self.settings.disk_measurements;
-        let measured_disk = spec.limits.disk.filter(|_| measures);
+        let measured_disk = self.measured_disk(spec, disk != DiskLimit::Measured);
         let effective = spec.clone();
         for message in warnings {
             new.context.emit(subject.clone(), EventKind::Warning { message });
@@ -225,6 +224,8 @@ impl DockerEngine {
         let mut instance = self.instance(launcher, &found.config.env, &spec, guard, network, memory);
         instance.owned = owned;
         instance.own_networks = own_networks;
+        let is_enforced = found.host_config.storage_opt.contains_key("size");
+        instance.measured_disk = self.measured_disk(&spec, is_enforced);
         Ok(Opened {
             name,
             status: labels::status(&found.state.status),

@@ -49,6 +49,14 @@ impl DockerEngine {
     }
 }
 
+impl DockerEngine {
+    /// The disk limit that the size is compared with.
+    pub(super) fn measured_disk(&self, spec: &EnvironmentSpec, is_enforced: bool) -> Option<u64> {
+        let measures = !is_enforced && self.settings.disk_measurements;
+        spec.limits.disk.filter(|_| measures)
+    }
+}
+
 /// Writes more than a small limit into a new container, which is not started. `None` if the daemon
 /// does not have the image or reports another error: the next environment will find it out.
 async fn enforces(
