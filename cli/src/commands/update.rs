@@ -10,6 +10,12 @@ use crate::session::Session;
 
 /// Change the limits of environments, also while they run; limits that are not given stay
 #[derive(Debug, Args)]
+// A daemon cannot remove a limit of a container, so 0 is not a value here.
+#[command(
+    mut_arg("memory", |arg| arg.help("Memory limit: bytes, or 512m, 2g")),
+    mut_arg("cpus", |arg| arg.help("CPU limit: 0.5 is half of one CPU")),
+    mut_arg("pids", |arg| arg.help("Limit of the number of processes"))
+)]
 pub(crate) struct Update {
     #[command(flatten)]
     limits: LimitOptions,
