@@ -162,7 +162,7 @@ impl LikelyCause {
             Self::PermissionDenied => ("the program lacks rights", "look at the owner and mode of the file, the user, and the kernel capabilities"),
             Self::Crashed => ("a process has crashed", "run it with a debugger, or look for its core file"),
             Self::Killed => ("a process was killed by a signal", "look for who sent the signal"),
-            Self::NeverHealthy => ("the health check never succeeded", "run its command by hand; its last output is below"),
+            Self::NeverHealthy => ("the health check never succeeded", "run its command by hand"),
             Self::NeverReady => ("the environment runs, but did not become ready in time", "look at its last output, and at the condition; raise the timeout"),
             Self::EndedEarly => ("the main process has ended", "look at its last output"),
             Self::ProgramFailed => ("the program has failed", "look at its last output"),

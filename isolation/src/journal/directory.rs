@@ -71,7 +71,7 @@ impl StateDirectory {
     pub(crate) fn at(path: &Path) -> Result<Self> {
         let path = std::path::absolute(path).map_err(|e| Error::io("resolve the directory", path, e))?;
         let made = DirBuilder::new().recursive(true).mode(0o700).create(&path);
-        made.map_err(|e| failed("create the directory", &path, e))?;
+        made.map_err(|e| failed("create the state directory (ISOLATE_STATE_DIR)", &path, e))?;
         let opened = Self(path);
         private(&opened.journal())?;
         private(&opened.shared())?;

@@ -127,7 +127,10 @@ impl PartWriter {
         if self.entries.contains_key(&TreePath::root()) {
             return Ok(());
         }
-        let what = format!("mode, owner and time of the root of {}", self.kind.name());
+        let what = format!(
+            "mode, owner and time of the top directory of the part {}",
+            self.kind.name()
+        );
         self.leave_out(LeftOut::new(what, "the engine does not report them"));
         self.add(Entry::directory(TreePath::root()))
     }
