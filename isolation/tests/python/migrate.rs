@@ -183,6 +183,10 @@ open(site + '/mine.pth', 'w').write('{0}\\n')",
     let lost: Vec<&str> = plan.lost.iter().map(|left| left.what.as_str()).collect();
     assert!(lost.iter().any(|what| what.contains("(mine.pth)")), "{lost:?}");
     assert!(
+        lost.iter().any(|what| what.contains("owners of the files")),
+        "{lost:?}"
+    );
+    assert!(
         lost.iter().any(|what| what.contains("packages of Python")),
         "{lost:?}"
     );

@@ -179,6 +179,10 @@ impl Manager {
 /// The state of the environment beside the directory that moves.
 async fn outside(source: &Environment, from: &Side) -> Result<Vec<LeftOut>> {
     let mut lost = always_lost();
+    lost.push(LeftOut::new(
+        "the owners of the files, and the bits that run a program as its owner (setuid, setgid)",
+        "the copies belong to the user of the new environment",
+    ));
     let Some(saves) = source.shared().instance.saves() else {
         return Ok(lost);
     };
