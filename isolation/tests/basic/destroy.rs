@@ -152,6 +152,45 @@ async fn owner_in_another_process() {
     std::future::pending::<()>().await;
 }
 
+/// A removal killed processes of this library that had a file of the environment open, such as two
+/// collections of the same leftover each other.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn reader_of_files_outlives_the_environment() {
+    let base = tempfile::tempdir().unwrap();
+    let manager = manager(base.path());
+    let environment = active(&manager).await;
+    let inside = sh(&environment, "echo x >file; pwd").await;
+    let run = |test: &str| {
+        std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", test, "--include-ignored"])
+            .env("READER_BASE", base.path())
+            .env("READER_FILE", Path::new(inside.trim()).join("file"))
+            .spawn()
+            .unwrap()
+    };
+    let mut reader = run("destroy::reader_in_another_process");
+    while !base.path().join("reads").exists() {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    environment.destroy().await.unwrap();
+    assert!(reader.try_wait().unwrap().is_none(), "it was killed");
+    reader.kill().unwrap();
+    reader.wait().unwrap();
+}
+
+/// Not a test by itself: [`reader_of_files_outlives_the_environment`] runs it.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+#[ignore = "another test runs it"]
+async fn reader_in_another_process() {
+    let base = std::env::var_os("READER_BASE").unwrap();
+    let _manager = manager(Path::new(&base));
+    let _file = fs::File::open(std::env::var_os("READER_FILE").unwrap()).unwrap();
+    fs::write(Path::new(&base).join("reads"), "").unwrap();
+    std::future::pending::<()>().await;
+}
+
 /// `copy_in` wrote through a hard link that a command had made.
 #[tokio::test]
 async fn bytes_replace_a_hard_link_and_a_pipe() {

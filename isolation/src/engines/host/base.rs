@@ -31,6 +31,8 @@ pub(crate) struct Found {
 
 impl Base {
     pub(crate) fn new(engine: &'static str, path: PathBuf) -> Self {
+        #[cfg(target_os = "linux")]
+        super::file_user::hold();
         Self { engine, path }
     }
 

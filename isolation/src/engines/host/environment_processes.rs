@@ -5,7 +5,7 @@
 //! parent belongs to it. A command can clear its environment variables and leave its session. It is
 //! still found while its working directory, its root, its program or an open file is in the
 //! directory of the environment. A process with a terminal is skipped: it is probably a shell of a
-//! user who looks at the files.
+//! user who looks at the files. Open files do not count in a process that uses this library.
 //!
 //! On a system without `/proc` no process is found this way. Child processes of this process that
 //! stay in their group are always found.
@@ -78,14 +78,14 @@ impl EnvironmentProcesses {
 mod linux {
     use std::collections::HashSet;
     use std::fs;
-    use std::path::Path;
+    use std::path::{Path, PathBuf};
     use std::time::UNIX_EPOCH;
 
     use rustix::process::{Pid, PidfdFlags, pidfd_open, pidfd_send_signal};
 
     use super::{Cgroup, EnvironmentProcesses};
     use crate::command::signal::Signal;
-    use crate::engines::host::process_group;
+    use crate::engines::host::{file_user, process_group};
 
     /// The unit of times in `/proc`, in each second. It is the same on every Linux.
     const TICKS: u64 = 100;
@@ -121,10 +121,13 @@ mod linux {
             let all: Vec<Process> = processes().collect();
             let since = self.created();
             let grouped = self.cgroup.as_ref().map(Cgroup::processes).unwrap_or_default();
+            // A thread that starts a command is in the group for a moment; its process is not.
+            let is_grouped = |pid: i32| {
+                let group = self.cgroup.as_ref();
+                grouped.contains(&pid) && group.is_some_and(|group| group.has_process(pid))
+            };
             let belongs = |process: &&Process| {
-                grouped.contains(&process.pid)
-                    || self.is_marked(process.pid)
-                    || self.is_inside(process, since)
+                is_grouped(process.pid) || self.is_marked(process.pid) || self.is_inside(process, since)
             };
             let mut found: HashSet<i32> = all.iter().filter(belongs).map(|process| process.pid).collect();
             loop {
@@ -155,12 +158,18 @@ mod linux {
                 return false;
             }
             let links = ["cwd", "root", "exe"].map(|name| format!("/proc/{}/{name}", process.pid));
+            let is_here = |target: &PathBuf| target.starts_with(&self.directory);
+            if links
+                .iter()
+                .flat_map(fs::read_link)
+                .any(|target| is_here(&target))
+            {
+                return true;
+            }
             let files = fs::read_dir(format!("/proc/{}/fd", process.pid));
-            let files = files.into_iter().flatten().flatten().map(|entry| entry.path());
-            let mut links = links.into_iter().map(Into::into).chain(files);
-            links.any(|link: std::path::PathBuf| {
-                fs::read_link(link).is_ok_and(|target| target.starts_with(&self.directory))
-            })
+            let files = files.into_iter().flatten().flatten();
+            let targets: Vec<PathBuf> = files.flat_map(|entry| fs::read_link(entry.path())).collect();
+            targets.iter().any(is_here) && !targets.iter().any(|target| file_user::is_mark(target))
         }
 
         /// When the directory was created, in ticks since the system started; 0 if unknown.

@@ -6,6 +6,8 @@ mod capabilities;
 pub(crate) mod cgroup;
 pub(crate) mod directory;
 pub(crate) mod environment_processes;
+#[cfg(target_os = "linux")]
+mod file_user;
 mod files;
 pub(crate) mod instance;
 mod mounts;

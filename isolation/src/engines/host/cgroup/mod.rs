@@ -203,6 +203,15 @@ impl Cgroup {
         found
     }
 
+    /// Whether the process itself is in it or in a group below it, and not only one of its threads.
+    pub(crate) fn has_process(&self, pid: i32) -> bool {
+        let names = self.directories.iter().filter_map(|(_, path)| path.file_name());
+        let names: BTreeSet<_> = names.collect();
+        let groups = fs::read_to_string(format!("/proc/{pid}/cgroup")).unwrap_or_default();
+        let mut groups = groups.lines().flat_map(Path::new);
+        groups.any(|part| names.contains(part))
+    }
+
     /// Removes it; succeeds if it does not exist. Its processes must have exited.
     pub(crate) fn remove(&self) -> Result<()> {
         for path in self.unique() {
