@@ -199,7 +199,9 @@ async fn group_that_is_interrupted_leaves_nothing() {
     for subject in engines() {
         for after in [20, 200, 700, 1500] {
             let (manager, prefix) = manager(&subject);
-            let starting = manager.up(&EngineChoice::Auto, shop("cut", "sleep 1000"));
+            // A container that the daemon creates late has the name of its own round.
+            let name = format!("cut-{after}");
+            let starting = manager.up(&EngineChoice::Auto, shop(&name, "sleep 1000"));
             let limit = Duration::from_millis(after);
             if let Ok(ended) = tokio::time::timeout(limit, Box::pin(starting)).await {
                 panic!("{} {after}: {}", subject.name, one_line(&ended.unwrap_err()));
