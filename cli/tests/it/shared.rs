@@ -117,11 +117,16 @@ fn killed_process_does_not_end_it_for_the_others() {
 #[test]
 fn other_options_get_another_environment() {
     let workspace = Workspace::basic();
-    let first = long(&workspace, &[]);
-    let other = long(&workspace, &["-e", "MODE=other"]);
+    let mut first = long(&workspace, &[]);
+    let mut other = long(&workspace, &["-e", "MODE=other"]);
     assert_ne!(first.first, other.first);
     let listed = workspace.isolate(&["ls"]).stdout();
     assert_eq!(listed.matches("shared by 1").count(), 2, "{listed}");
+    for user in [&mut first, &mut other] {
+        user.signal("TERM");
+        assert_eq!(user.code(), Some(143));
+    }
+    assert!(nothing_is_left(&workspace));
 }
 
 #[test]
@@ -134,9 +139,12 @@ fn stopped_environment_is_replaced() {
     first.signal("KILL");
     first.code();
     assert_eq!(workspace.isolate(&["stop", id]).code(), Some(0));
-    let second = long(&workspace, &[]);
+    let mut second = long(&workspace, &[]);
     assert_eq!(first.first, second.first, "the ID follows from the options");
     assert!(!Path::new(&second.first).join("mark").exists());
     let used = workspace.isolate(&["rm", id]);
     assert_eq!(used.code(), Some(125), "{}", used.stdout());
+    second.signal("TERM");
+    assert_eq!(second.code(), Some(143));
+    assert!(nothing_is_left(&workspace));
 }
