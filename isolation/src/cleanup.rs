@@ -59,7 +59,7 @@ impl Limited {
 /// Uses a new thread, because a runtime cannot be started in a thread that already has one.
 fn on_a_thread(jobs: Vec<Limited>) {
     let work = move || {
-        // Without a runtime there is no cleanup, and a drop cannot report that.
+        // If no runtime can be built, nothing is removed. A drop cannot report the error.
         if let Ok(runtime) = Builder::new_current_thread().enable_all().build() {
             runtime.block_on(async {
                 let mut running: JoinSet<()> = jobs.into_iter().map(Limited::run).collect();

@@ -18,7 +18,7 @@ use crate::standard_input;
 ///
 /// One of SRC and DST is ENVIRONMENT:PATH. A relative PATH starts at the working directory of the
 /// environment. If DST is a directory, the copy gets the name of SRC in it; SRC/. copies what the
-/// directory contains. Missing parent directories are created.
+/// directory contains. Missing parent directories are created; a DST that ends in / must exist.
 ///
 /// Permissions and times are kept. The owner of a copy in an environment is its root user, or the
 /// caller on the engine basic.

@@ -94,7 +94,7 @@ impl Reaper {
         };
         match value {
             Some(value) if !crate::journal::reaper::is_program(Path::new(&value)) => Err(Error::invalid(
-                format!("{VARIABLE} is {value:?}, which is no program; write the path of `isolate`, or off"),
+                format!("{VARIABLE} is {value:?}, which is not a program; write the path of `isolate`, or off"),
             )),
             _ => Ok(()),
         }

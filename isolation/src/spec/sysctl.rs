@@ -15,7 +15,7 @@ const OF_IPC: [&str; 8] = [
     "kernel.shm_rmid_forced",
 ];
 
-/// Rejects a parameter that would change the whole machine, and texts that are no parameters.
+/// Rejects a parameter of the whole machine, and a text that is not a parameter.
 pub(super) fn check(name: &str, value: &str) -> Result<()> {
     validate::text(&format!("the value of the kernel parameter {name}"), value)?;
     let rest = name

@@ -60,7 +60,7 @@ impl SandboxInstance {
         if command.terminal.is_some() {
             return Err(Error::new(
                 ErrorKind::Unsupported,
-                "a main process that nobody is attached to has no terminal; start it attached, or without one",
+                "a main process has a terminal only while it is attached; start it attached, or without a terminal",
             ));
         }
         match self.begin_main(&command, Role::Main).await? {
