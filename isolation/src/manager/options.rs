@@ -93,9 +93,11 @@ impl Reaper {
             Self::Program(_) | Self::Off => None,
         };
         match value {
-            Some(value) if !crate::journal::reaper::is_program(Path::new(&value)) => Err(Error::invalid(
-                format!("{VARIABLE} is {value:?}, which is not a program; write the path of `isolate`, or off"),
-            )),
+            Some(value) if !crate::journal::reaper::is_program(Path::new(&value)) => {
+                Err(Error::invalid(format!(
+                    "{VARIABLE} is {value:?}, which is not a program; write the path of `isolate`, or off"
+                )))
+            }
             _ => Ok(()),
         }
     }
