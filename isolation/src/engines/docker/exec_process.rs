@@ -39,6 +39,9 @@ pub(super) const PIPES: usize = 8 << 20;
 const ENDS: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(50);
 
+/// How often a refused resize of a running exec is tried again.
+const RESIZES: u32 = 100;
+
 /// After a command has ended, Docker waits two seconds for the end of its output, and then ends it.
 /// Output that ends sooner has ended by itself.
 const DOCKER_WAITS: Duration = Duration::from_millis(1900);
@@ -311,12 +314,16 @@ pub(super) async fn resize(
     size: engine_api::common::TerminalSize,
 ) -> engine_api::Result<()> {
     let execs = container.docker.execs();
-    match execs.resize(id, size).await {
-        Err(error) if error.is_unreachable() => Err(error),
-        // Daemons report the end in different ways.
-        Err(error) if execs.inspect(id).await?.running => Err(error),
-        _ => Ok(()),
+    for _ in 0..RESIZES {
+        match execs.resize(id, size).await {
+            Err(error) if error.is_unreachable() => return Err(error),
+            // Daemons report the end in different ways. They also report an exec as running before
+            // its process exists, and refuse to resize it then.
+            Err(_) if execs.inspect(id).await?.running => sleep(PAUSE).await,
+            _ => return Ok(()),
+        }
     }
+    execs.resize(id, size).await
 }
 
 /// The size of a terminal, as the daemon reads it.
