@@ -24,7 +24,9 @@ const SHARE: u32 = 100;
 pub(super) fn begin(shared: &Arc<Shared>, generation: u64) {
     if shared.instance.disk_usage().is_some() {
         let kept = Some(Arc::clone(shared));
-        tokio::spawn(measure(Arc::downgrade(shared), kept, generation));
+        shared
+            .tasks
+            .spawn(measure(Arc::downgrade(shared), kept, generation));
     }
 }
 
@@ -33,7 +35,9 @@ pub(super) fn begin(shared: &Arc<Shared>, generation: u64) {
 pub(crate) fn begin_opened(shared: &Arc<Shared>) {
     if shared.instance.disk_usage().is_some() {
         let generation = shared.supervision.begin();
-        tokio::spawn(measure(Arc::downgrade(shared), None, generation));
+        shared
+            .tasks
+            .spawn(measure(Arc::downgrade(shared), None, generation));
     }
 }
 

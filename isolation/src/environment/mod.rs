@@ -33,6 +33,7 @@ mod stop_with;
 pub(crate) mod summary;
 pub(crate) mod supervise;
 pub(crate) mod supervision;
+pub(crate) mod tasks;
 mod update;
 pub(crate) mod usage;
 pub(crate) mod wait_until;
@@ -391,6 +392,7 @@ mod tests {
                 bundles: None,
                 relays: relays::Relays::default(),
                 pauses: pauses::Pauses::default(),
+                tasks: tasks::Tasks::default(),
                 creator,
                 end_timeout: Arc::new(EndTimeout::new(Duration::ZERO)),
             })));

@@ -18,7 +18,7 @@ pub(super) fn begin(shared: &Arc<Shared>) {
     }
     let environment = Arc::downgrade(shared);
     let history = shared.history.clone();
-    tokio::spawn(async move {
+    shared.tasks.spawn(async move {
         run(environment).await;
         history.sampled().store(false, Ordering::Release);
     });

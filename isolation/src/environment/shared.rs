@@ -18,6 +18,7 @@ use super::relays::Relays;
 use super::status::{Status, StatusCell};
 use super::summary::EnvironmentSummary;
 use super::supervision::Supervision;
+use super::tasks::Tasks;
 use super::usage::Usage;
 use crate::BoxFuture;
 use crate::command::exit_status::ExitStatus;
@@ -76,6 +77,7 @@ pub(crate) struct Shared {
     pub(crate) bundles: Option<PathBuf>,
     pub(crate) relays: Relays,
     pub(crate) pauses: Pauses,
+    pub(crate) tasks: Tasks,
     pub(crate) creator: Creator,
     /// The timeout for the end of environments, which all environments of a manager share.
     pub(crate) end_timeout: Arc<EndTimeout>,
@@ -352,6 +354,7 @@ impl Shared {
         }
         self.journal.finish();
         self.history.end();
+        self.tasks.end();
         self.forget();
     }
 

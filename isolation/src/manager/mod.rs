@@ -50,6 +50,7 @@ use crate::environment::shared::{Owner, Shared};
 use crate::environment::status::{Status, StatusCell};
 use crate::environment::summary::EnvironmentSummary;
 use crate::environment::supervision::Supervision;
+use crate::environment::tasks::Tasks;
 use crate::environment::{checks, disk};
 use crate::error::{Error, Result};
 use crate::events::{EventKind, EventSink, Subject, Subscription};
@@ -386,6 +387,7 @@ impl Manager {
             bundles: self.state.bundles(),
             relays: Relays::default(),
             pauses: Pauses::default(),
+            tasks: Tasks::default(),
             creator: Creator::this_process(),
             end_timeout: Arc::clone(&self.end_timeout),
         }
