@@ -1,8 +1,8 @@
 //! For authors of engines: reports of events in environments, also those that other processes
 //! cause.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
@@ -141,25 +141,52 @@ impl Received {
     }
 }
 
-/// Tasks that watch an engine; dropping this ends them.
-#[derive(Debug, Default)]
+/// A task that watches an engine. It ends when this and every other watch of the engine by the same
+/// manager is dropped.
+#[derive(Debug)]
 #[must_use = "dropping this ends the watch"]
-pub struct Watching(Vec<JoinHandle<()>>);
+pub struct Watching(Arc<Watch>);
+
+#[derive(Debug)]
+struct Watch {
+    task: JoinHandle<()>,
+    /// The watch whose reports the task handles.
+    _handled: Option<Watching>,
+}
+
+/// A watch that may have been dropped.
+#[derive(Debug)]
+pub(crate) struct WeakWatching(Weak<Watch>);
 
 impl Watching {
     /// A task that reports until it is aborted.
     pub fn new(task: JoinHandle<()>) -> Self {
-        Self(vec![task])
+        let _handled = None;
+        Self(Arc::new(Watch { task, _handled }))
     }
 
-    pub(crate) fn add(&mut self, task: JoinHandle<()>) {
-        self.0.push(task);
+    /// This watch, with a task that handles its reports.
+    pub(crate) fn handled_by(self, task: JoinHandle<()>) -> Self {
+        let _handled = Some(self);
+        Self(Arc::new(Watch { task, _handled }))
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakWatching {
+        WeakWatching(Arc::downgrade(&self.0))
     }
 }
 
-impl Drop for Watching {
+impl WeakWatching {
+    /// The watch, if it has not ended.
+    pub(crate) fn upgrade(&self) -> Option<Watching> {
+        let watch = self.0.upgrade()?;
+        (!watch.task.is_finished()).then_some(Watching(watch))
+    }
+}
+
+impl Drop for Watch {
     fn drop(&mut self) {
-        self.0.iter().for_each(JoinHandle::abort);
+        self.task.abort();
     }
 }
 

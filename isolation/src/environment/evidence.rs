@@ -1,17 +1,19 @@
 //! Collects the facts about a failure, before anything is removed.
 
+use std::collections::VecDeque;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use tokio::time::timeout;
 
 use super::shared::Shared;
+use super::status::Status;
 use crate::bundle::directory_for;
 use crate::diagnose::{Diagnosis, Evidence, FailedCommand};
 use crate::engine::instance::Findings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::EventKind;
-use crate::logs::{LogOptions, OutputStream};
+use crate::logs::{LogEntry, LogOptions, OutputStream};
 use crate::spec::main_process::Main;
 use crate::spec::network::NetworkMode;
 
@@ -73,15 +75,14 @@ impl Shared {
             // Every request would wait for its timeout.
             return evidence;
         }
-        let (state, stdout, stderr) = tokio::join!(
-            timeout(LIMIT, self.instance.inspect()),
-            self.last_of(OutputStream::Stdout),
-            self.last_of(OutputStream::Stderr),
-        );
-        if let Ok(Ok(state)) = state {
+        // The log is read after the state: an engine that reports an end has written the log.
+        if let Ok(Ok(state)) = timeout(LIMIT, self.instance.inspect()).await {
             evidence.status = Some(state.status);
             evidence.exit = state.exit;
         }
+        let runs = matches!(evidence.status, Some(Status::Running | Status::Paused) | None);
+        let last = |stream| self.last_lines(Some(stream), LINES, !runs, LIMIT);
+        let (stdout, stderr) = tokio::join!(last(OutputStream::Stdout), last(OutputStream::Stderr));
         (evidence.stdout, evidence.stderr) = (stdout, stderr);
         let of_this = self.events.of(&self.id);
         evidence.out_of_memory = of_this.iter().any(|event| event.kind == EventKind::OutOfMemory);
@@ -141,21 +142,41 @@ impl Shared {
         Some(FailedCommand { argv, exit, output })
     }
 
-    /// The last lines of a stream of the main process.
-    async fn last_of(&self, stream: OutputStream) -> Vec<String> {
+    /// The last lines of the main process, of one stream or of both, as many as can be read within
+    /// `limit`. The log of a main process that has ended is read until the engine ends it: an engine
+    /// that is busy may still write it.
+    pub(super) async fn last_lines(
+        &self,
+        stream: Option<OutputStream>,
+        count: u64,
+        has_ended: bool,
+        limit: Duration,
+    ) -> Vec<String> {
+        let mut lines = VecDeque::new();
         let Some(logs) = self.instance.logs() else {
             return Vec::new();
         };
         let options = LogOptions {
-            tail: Some(LINES),
-            stream: Some(stream),
+            tail: Some(count),
+            stream,
+            follow: has_ended,
             ..LogOptions::default()
         };
-        let read = async { logs.read(&options).await?.lines().await };
-        match timeout(LIMIT, read).await {
-            Ok(Ok(lines)) => lines.iter().map(|line| line.text_lossy().into_owned()).collect(),
-            _ => Vec::new(),
-        }
+        let read = async {
+            let mut log = logs.read(&options).await?;
+            while let Some(entry) = log.next().await? {
+                if let LogEntry::Line(line) = entry {
+                    lines.push_back(line.text_lossy().into_owned());
+                }
+                if lines.len() as u64 > count {
+                    lines.pop_front();
+                }
+            }
+            Ok::<_, Error>(())
+        };
+        // The failure is always reported, with the lines that were read.
+        let _ = timeout(limit, read).await;
+        lines.into()
     }
 }
 

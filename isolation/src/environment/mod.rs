@@ -24,7 +24,7 @@ mod processes;
 mod recovery;
 pub(crate) mod relays;
 mod rename;
-mod runs;
+pub(crate) mod runs;
 mod sampling;
 pub(crate) mod shared;
 mod start_attached;
@@ -386,7 +386,7 @@ mod tests {
                 owner: Arc::downgrade(&owner),
                 kept: AtomicBool::new(false),
                 destroyed_reported: AtomicBool::new(false),
-                exit_reported: AtomicBool::new(false),
+                runs: runs::Runs::new(Status::Running),
                 supervision: supervision::Supervision::default(),
                 history: crate::history::History::default(),
                 bundles: None,

@@ -1,7 +1,7 @@
 //! The name of an environment, which can change.
 
 use std::fmt;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// A name and its later names. The list only grows, so that [`current`](Self::current) can be
 /// borrowed.
@@ -9,6 +9,8 @@ use std::sync::OnceLock;
 pub(crate) struct Name {
     text: String,
     next: OnceLock<Box<Name>>,
+    /// How many later names the engine has reported.
+    reported: Mutex<usize>,
 }
 
 impl Name {
@@ -40,10 +42,46 @@ impl Name {
     }
 }
 
+/// Reports of an engine, which may be later than the calls that have caused them.
+impl Name {
+    /// The engine has reported a change of the name, in the order of the changes; returns whether
+    /// the change is not known yet.
+    pub(crate) fn reported(&self, name: &str) -> bool {
+        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self;
+        for _ in 0..=*reported {
+            match known.next.get() {
+                Some(next) => known = next,
+                None => {
+                    let is_new = self.change(name);
+                    *reported = self.changes();
+                    return is_new;
+                }
+            }
+        }
+        // This process has changed it later, if it is another name.
+        let is_new = known.text != name;
+        *reported += usize::from(!is_new);
+        is_new
+    }
+
+    /// From now on, reports are about later changes.
+    pub(crate) fn follow_reports(&self) {
+        let mut reported = self.reported.lock().unwrap_or_else(PoisonError::into_inner);
+        *reported = self.changes();
+    }
+
+    fn changes(&self) -> usize {
+        std::iter::successors(self.next.get(), |name| name.next.get()).count()
+    }
+}
+
 impl From<String> for Name {
     fn from(text: String) -> Self {
-        let next = OnceLock::new();
-        Self { text, next }
+        Self {
+            text,
+            ..Self::default()
+        }
     }
 }
 
@@ -70,5 +108,23 @@ mod tests {
             }
         });
         assert!(name.current().starts_with('n'), "{name:?}");
+    }
+
+    #[test]
+    fn late_report_of_a_change_changes_nothing() {
+        let name = Name::from("a".to_owned());
+        assert!(name.change("b") && name.change("c"));
+        assert!(!name.reported("b") && !name.reported("c"));
+        assert_eq!(name.current(), "c");
+        assert!(name.reported("d"), "by another process");
+        assert!(!name.change("d") && !name.reported("d"));
+        // Another process renamed it before this one did.
+        assert!(name.change("f") && name.reported("e") && !name.reported("f"));
+        assert_eq!(name.current(), "f");
+        // Nothing was reported for some time.
+        assert!(name.change("g"));
+        name.follow_reports();
+        assert!(name.reported("h"));
+        assert_eq!(name.current(), "h");
     }
 }

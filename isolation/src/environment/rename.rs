@@ -25,7 +25,7 @@ impl Shared {
         let renamed = self.do_rename(name).await;
         self.report("rename the environment", self.name(), renamed)
             .await?;
-        if self.has_name(name) {
+        if self.name.change(name) {
             let name = name.to_owned();
             self.emit(EventKind::Renamed { name });
         }
@@ -43,10 +43,5 @@ impl Shared {
             Some(renaming) => self.answered(renaming.rename(name)).await,
             None => Err(self.no_facet(Feature::Rename)),
         }
-    }
-
-    /// Stores a name that the engine has reported; returns whether it differs from the old one.
-    pub(crate) fn has_name(&self, name: &str) -> bool {
-        self.name.change(name)
     }
 }

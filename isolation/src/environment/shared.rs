@@ -15,7 +15,8 @@ use super::id::EnvironmentId;
 use super::name::Name;
 use super::pauses::Pauses;
 use super::relays::Relays;
-use super::status::{Status, StatusCell};
+use super::runs::Runs;
+use super::status::{Stale, Status, StatusCell};
 use super::summary::EnvironmentSummary;
 use super::supervision::Supervision;
 use super::tasks::Tasks;
@@ -32,6 +33,9 @@ use crate::history::History;
 use crate::journal::Journal;
 use crate::journal::directory::StateDirectory;
 use crate::spec::EnvironmentSpec;
+
+/// How often the engine is asked for the state if the status changes meanwhile.
+const QUESTIONS: u32 = 5;
 
 /// The interface of the manager for an environment.
 pub(crate) trait Owner: Send + Sync {
@@ -69,8 +73,7 @@ pub(crate) struct Shared {
     pub(crate) usage: Option<Usage>,
     pub(crate) kept: AtomicBool,
     pub(crate) destroyed_reported: AtomicBool,
-    /// Whether the end of the main process since the last start was reported.
-    pub(crate) exit_reported: AtomicBool,
+    pub(crate) runs: Runs,
     pub(crate) supervision: Supervision,
     pub(crate) history: History,
     /// The directory for bundles of failures.
@@ -150,12 +153,25 @@ impl Shared {
         }
     }
 
+    /// Whether a status that the engine has reported counts: a failed environment stays failed, and
+    /// one that is being recreated is not lost.
+    fn counts(&self, seen: Status) -> bool {
+        match seen {
+            Status::Lost => !self.supervision.is_restarting(),
+            _ => !self.supervision.has_failed(),
+        }
+    }
+
     /// Stores a status that the engine has reported.
     pub(crate) fn observe(&self, seen: Status) {
-        if self.supervision.has_failed() && seen != Status::Lost {
-            return;
+        if self.counts(seen) {
+            self.has_become(self.cell.observe(seen), seen);
         }
-        if let Some(from) = self.cell.observe(seen) {
+    }
+
+    /// Sends the event of a change of the status.
+    fn has_become(&self, from: Option<Status>, seen: Status) {
+        if let Some(from) = from {
             if !matches!(seen, Status::Running | Status::Paused) {
                 self.relays.end();
             }
@@ -207,14 +223,36 @@ impl Shared {
         if self.status() == Status::Destroyed {
             return Ok(InstanceState::new(Status::Destroyed));
         }
-        let state = self.answered(self.instance.inspect()).await;
-        let mut state = self.report("inspect the environment", self.name(), state).await?;
-        self.observe(state.status);
+        let mut state = self.inspect_now().await?;
         if self.supervision.has_failed() {
             state.status = self.status();
         }
         self.compare_health(&mut state);
         Ok(state)
+    }
+
+    /// Asks the engine for the state, and stores the status. If the status changes meanwhile, the
+    /// answer may be older than the change, and the engine is asked again.
+    async fn inspect_now(&self) -> Result<InstanceState> {
+        let mut questions = QUESTIONS;
+        loop {
+            questions -= 1;
+            let version = self.cell.version();
+            let state = self.answered(self.instance.inspect()).await;
+            let state = self.report("inspect the environment", self.name(), state).await?;
+            if !self.counts(state.status) {
+                return Ok(state);
+            }
+            match self.cell.observe_since(version, state.status) {
+                Ok(from) => {
+                    self.has_become(from, state.status);
+                    return Ok(state);
+                }
+                Err(Stale) if questions > 0 => {}
+                // It goes on to change, and the changes are observed where they are made.
+                Err(Stale) => return Ok(state),
+            }
+        }
     }
 
     pub(crate) async fn start(&self) -> Result<()> {
@@ -239,15 +277,13 @@ impl Shared {
         self.answered(self.instance.start()).await?;
         self.supervision.is_started();
         match self.cell.advance(Status::Running) {
-            Ok(_) => {
-                self.has_started();
-                self.begin_relays().await?;
-            }
-            // Another task may have started it at the same time.
+            Ok(_) => self.has_started(),
+            // Another task may have started it at the same time, or a report of this start was
+            // handled first.
             Err(step) if step.from == Status::Running => {}
             Err(step) => return Err(step.into()),
         }
-        Ok(())
+        self.begin_relays().await
     }
 
     pub(super) async fn stop(&self, grace: Duration) -> Result<()> {

@@ -1,7 +1,7 @@
 //! The status of an environment, and its legal transitions.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -105,38 +105,81 @@ pub struct IllegalTransition {
 
 /// The status of an environment, which allows only legal transitions.
 #[derive(Debug)]
-pub(crate) struct StatusCell(Mutex<Status>);
+pub(crate) struct StatusCell(Mutex<Current>);
+
+#[derive(Debug, Clone, Copy)]
+struct Current {
+    status: Status,
+    version: Version,
+}
+
+/// The number of changes of a status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Version(u64);
+
+/// The status has changed since the engine was asked, so its answer may be older than the change.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Stale;
+
+impl Current {
+    fn set(&mut self, status: Status) -> Status {
+        self.version.0 += 1;
+        std::mem::replace(&mut self.status, status)
+    }
+
+    fn observe(&mut self, seen: Status) -> Option<Status> {
+        if self.status == seen || matches!(self.status, Status::Destroying | Status::Destroyed) {
+            return None;
+        }
+        Some(self.set(seen))
+    }
+}
 
 impl StatusCell {
     pub(crate) fn new(status: Status) -> Self {
-        Self(Mutex::new(status))
+        let version = Version(0);
+        Self(Mutex::new(Current { status, version }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Current> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The current status.
     pub(crate) fn get(&self) -> Status {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.lock().status
+    }
+
+    /// The version before a question to the engine.
+    pub(crate) fn version(&self) -> Version {
+        self.lock().version
     }
 
     /// Changes the status to `next` if that is legal; returns the previous status.
     pub(crate) fn advance(&self, next: Status) -> Result<Status, IllegalTransition> {
-        let mut status = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let from = *status;
+        let mut current = self.lock();
+        let from = current.status;
         if !from.can_become(next) {
             return Err(IllegalTransition { from, to: next });
         }
-        *status = next;
-        Ok(from)
+        Ok(current.set(next))
     }
 
     /// Stores a status that the engine has reported; another process may have started or stopped
     /// the environment. A destruction by this process continues. Returns the previous status if the
     /// status has changed.
     pub(crate) fn observe(&self, seen: Status) -> Option<Status> {
-        let mut status = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if *status == seen || matches!(*status, Status::Destroying | Status::Destroyed) {
-            return None;
+        self.lock().observe(seen)
+    }
+
+    /// Stores the answer to a question that was asked at this version, like
+    /// [`observe`](Self::observe), unless the status has changed since then.
+    pub(crate) fn observe_since(&self, version: Version, seen: Status) -> Result<Option<Status>, Stale> {
+        let mut current = self.lock();
+        match current.version == version {
+            true => Ok(current.observe(seen)),
+            false => Err(Stale),
         }
-        Some(std::mem::replace(&mut status, seen))
     }
 }
 
@@ -200,5 +243,15 @@ mod tests {
         cell.advance(Destroying).unwrap();
         assert_eq!(cell.observe(Running), None);
         assert_eq!(cell.get(), Destroying);
+    }
+
+    #[test]
+    fn answer_from_before_a_change_is_stale() {
+        let cell = StatusCell::new(Running);
+        let before = cell.version();
+        assert_eq!(cell.observe(Stopped), Some(Running), "by this process, meanwhile");
+        assert_eq!(cell.observe_since(before, Running), Err(Stale));
+        assert_eq!(cell.get(), Stopped);
+        assert_eq!(cell.observe_since(cell.version(), Lost), Ok(Some(Stopped)));
     }
 }

@@ -54,6 +54,11 @@ impl Supervision {
         drop(self.restarting.lock().await);
     }
 
+    /// Whether it is being restarted at the moment, perhaps by a recreation.
+    pub(super) fn is_restarting(&self) -> bool {
+        self.restarting.try_lock().is_err()
+    }
+
     pub(super) fn is(&self, generation: u64) -> bool {
         self.generation.load(Ordering::Acquire) == generation
     }

@@ -1,17 +1,19 @@
 //! Events, sent to subscribers.
 
+mod changes;
 pub(crate) mod migration_step;
 pub(crate) mod pool_miss;
 mod pull_progress;
 pub(crate) mod rfc3339;
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast::{self, error::RecvError};
 
+use self::changes::Changes;
 use self::migration_step::MigrationStep;
 use self::pool_miss::PoolMiss;
 pub use self::pull_progress::PullProgress;
@@ -26,9 +28,6 @@ const BACKLOG: usize = 1024;
 
 /// The number of events that are kept for reports of failures.
 const HISTORY: usize = 2048;
-
-/// The number of destroyed environments that are kept in memory.
-const REMEMBERED: usize = 256;
 
 /// An event. As JSON it is one object: `sequence`, `at`, `subject`, `type`, and the fields of its
 /// kind.
@@ -297,8 +296,7 @@ pub(crate) struct EventSink(Arc<Mutex<Channel>>);
 struct Channel {
     sender: broadcast::Sender<Event>,
     next: u64,
-    /// The destroyed environments, newest last.
-    ended: VecDeque<EnvironmentId>,
+    changes: Changes,
     /// The last events, newest last.
     history: VecDeque<Event>,
 }
@@ -308,7 +306,7 @@ impl Default for EventSink {
         Self(Arc::new(Mutex::new(Channel {
             sender: broadcast::Sender::new(BACKLOG),
             next: 0,
-            ended: VecDeque::new(),
+            changes: Changes::default(),
             history: VecDeque::new(),
         })))
     }
@@ -316,20 +314,24 @@ impl Default for EventSink {
 
 impl EventSink {
     pub(crate) fn subscribe(&self) -> Subscription {
-        let channel = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Subscription(channel.sender.subscribe())
+        Subscription(self.lock().sender.subscribe())
     }
 
     /// Whether the end of an environment was sent, as far as it is stored. Later reports of its
     /// engine describe its past.
     pub(crate) fn has_ended(&self, id: &EnvironmentId) -> bool {
-        let channel = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        channel.ended.contains(id)
+        self.lock().changes.has_ended(id)
+    }
+
+    /// A handle of an environment with this ID was made. An earlier one with this ID may have
+    /// ended.
+    pub(crate) fn exists(&self, id: &EnvironmentId) {
+        self.lock().changes.exists(id);
     }
 
     /// The last events of an environment, of engines and of images, oldest first.
     pub(crate) fn of(&self, id: &EnvironmentId) -> Vec<Event> {
-        let channel = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let channel = self.lock();
         let is_of = |event: &&Event| match &event.subject {
             Subject::Environment { id: other, .. } => other == id,
             _ => true,
@@ -337,22 +339,43 @@ impl EventSink {
         channel.history.iter().filter(is_of).cloned().collect()
     }
 
-    /// Sends an event. Numbering and sending are atomic, so that the numbers arrive in order.
+    fn lock(&self) -> MutexGuard<'_, Channel> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sends an event. Numbering and sending are atomic, so that the numbers arrive in order. A
+    /// change that was already sent is not sent again.
     pub(crate) fn emit(&self, subject: Subject, kind: EventKind) {
-        let mut channel = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let (Subject::Environment { id, .. }, EventKind::Destroyed | EventKind::Lost) = (&subject, &kind) {
-            if channel.ended.len() == REMEMBERED {
-                channel.ended.pop_front();
-            }
-            channel.ended.push_back(id.clone());
+        self.lock().emit(subject, kind);
+    }
+
+    /// Sends an event about an environment that its engine has reported, unless the end of the
+    /// environment was sent: the report is older, or is about the same removal.
+    pub(crate) fn emit_report(&self, subject: Subject, kind: EventKind) {
+        let mut channel = self.lock();
+        let id = subject.environment_id();
+        if !id.is_some_and(|id| channel.changes.has_ended(id)) {
+            channel.emit(subject, kind);
+        }
+    }
+}
+
+impl Channel {
+    fn emit(&mut self, subject: Subject, kind: EventKind) {
+        let id = subject.environment_id();
+        if id.is_some_and(|id| !self.changes.admit(id, &kind)) {
+            return;
+        }
+        if kind == EventKind::Gap {
+            self.changes.missed();
         }
         let event = Event {
-            sequence: channel.next,
+            sequence: self.next,
             at: SystemTime::now(),
             subject,
             kind,
         };
-        channel.next += 1;
+        self.next += 1;
         // A pull has hundreds of steps, and a build thousands of lines.
         let is_step = match &event.kind {
             EventKind::Pull(progress) => !progress.done,
@@ -360,13 +383,13 @@ impl EventSink {
             _ => false,
         };
         if !is_step {
-            if channel.history.len() == HISTORY {
-                channel.history.pop_front();
+            if self.history.len() == HISTORY {
+                self.history.pop_front();
             }
-            channel.history.push_back(event.clone());
+            self.history.push_back(event.clone());
         }
         // An error only means that there are no subscribers.
-        let _ = channel.sender.send(event);
+        let _ = self.sender.send(event);
     }
 }
 

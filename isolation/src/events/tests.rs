@@ -61,3 +61,60 @@ fn event_is_one_json_object() {
     assert_eq!(json["subject"]["image"]["image"], "busybox");
     assert_eq!(serde_json::from_value::<Event>(json).unwrap(), event);
 }
+
+/// The ends of an environment that arrive, for these ends from a call or a report.
+async fn ends(sent: &[(EventKind, bool)]) -> Vec<EventKind> {
+    let sink = EventSink::default();
+    let mut events = sink.subscribe();
+    let id = EnvironmentId::random();
+    for (kind, is_reported) in sent {
+        let (name, engine) = ("web".to_owned(), "basic".to_owned());
+        let id = id.clone();
+        let subject = Subject::Environment { id, name, engine };
+        match is_reported {
+            true => sink.emit_report(subject, kind.clone()),
+            false => sink.emit(subject, kind.clone()),
+        }
+    }
+    drop(sink);
+    let mut arrived = Vec::new();
+    while let Some(event) = events.next().await {
+        arrived.push(event.unwrap().kind);
+    }
+    arrived
+}
+
+#[tokio::test]
+async fn end_is_sent_once_whoever_notices_it() {
+    use EventKind::{Destroyed, Lost, OutOfMemory};
+    let (call, report) = (false, true);
+    for (sent, arrive) in [
+        (&[(Destroyed, call), (Destroyed, report)][..], &[Destroyed][..]),
+        (&[(Destroyed, report), (Destroyed, call)], &[Destroyed]),
+        // Another handle of the same environment.
+        (&[(Destroyed, call), (Lost, call)], &[Destroyed]),
+        (&[(Lost, call), (Lost, call), (Destroyed, report)], &[Lost]),
+        (
+            &[(Lost, call), (Destroyed, call), (Lost, call)],
+            &[Lost, Destroyed],
+        ),
+        (&[(Destroyed, call), (OutOfMemory, report)], &[Destroyed]),
+    ] {
+        assert_eq!(ends(sent).await, arrive, "{sent:?}");
+    }
+}
+
+#[tokio::test]
+async fn environment_that_exists_again_ends_again() {
+    let sink = EventSink::default();
+    let mut events = sink.subscribe();
+    let id = EnvironmentId::random();
+    for _ in 0..2 {
+        sink.exists(&id);
+        let (name, engine, id) = ("web".to_owned(), "docker".to_owned(), id.clone());
+        sink.emit_report(Subject::Environment { id, name, engine }, EventKind::Destroyed);
+    }
+    for sequence in 0..2 {
+        assert_eq!(events.next().await.unwrap().unwrap().sequence, sequence);
+    }
+}

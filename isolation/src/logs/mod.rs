@@ -83,6 +83,17 @@ pub struct LogLine {
 }
 
 impl LogLine {
+    /// A complete line without a time. `text` has no newline at its end.
+    pub fn new(stream: OutputStream, text: impl Into<Bytes>) -> Self {
+        Self {
+            at: None,
+            stream,
+            text: text.into(),
+            complete: true,
+            command: None,
+        }
+    }
+
     /// The line as text; invalid UTF-8 becomes U+FFFD.
     pub fn text_lossy(&self) -> std::borrow::Cow<'_, str> {
         String::from_utf8_lossy(&self.text)

@@ -46,6 +46,7 @@ use crate::environment::end_timeout::{ANSWER_TIMEOUT, EndTimeout, answered};
 use crate::environment::id::{EnvironmentId, random_hex};
 use crate::environment::pauses::Pauses;
 use crate::environment::relays::Relays;
+use crate::environment::runs::Runs;
 use crate::environment::shared::{Owner, Shared};
 use crate::environment::status::{Status, StatusCell};
 use crate::environment::summary::EnvironmentSummary;
@@ -82,8 +83,7 @@ impl Manager {
         Self::with_options(registry, ManagerOptions::default())
     }
 
-    /// Creates a manager with a new session and these options. The directory of the journal is
-    /// opened with the first environment.
+    /// Creates a manager with these options. The journal is opened with the first environment.
     pub fn with_options(registry: Registry, options: ManagerOptions) -> Self {
         Self {
             tracked: Arc::new(Tracked::new(registry, options.reaper.clone())),
@@ -367,6 +367,7 @@ impl Manager {
         journal: Journal,
     ) -> Shared {
         let owner: Arc<dyn Owner> = Arc::clone(&self.tracked) as _;
+        self.events.exists(&id);
         Shared {
             id,
             name: name.into(),
@@ -381,7 +382,7 @@ impl Manager {
             usage: None,
             kept: AtomicBool::new(false),
             destroyed_reported: AtomicBool::new(false),
-            exit_reported: AtomicBool::new(false),
+            runs: Runs::new(status),
             supervision: Supervision::default(),
             history: History::default(),
             bundles: self.state.bundles(),

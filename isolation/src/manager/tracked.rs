@@ -1,6 +1,6 @@
 //! The existing environments that a manager has created.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -8,8 +8,10 @@ use super::options::Reaper;
 use super::registry::Registry;
 use crate::BoxFuture;
 use crate::engine::capabilities::Feature;
+use crate::engine::watch::WeakWatching;
 use crate::environment::id::EnvironmentId;
 use crate::environment::shared::{Owner, Shared};
+use crate::environment::status::Status;
 use crate::error::{Cause, Result};
 use crate::journal::directory::StateDirectory;
 
@@ -18,6 +20,8 @@ pub(super) struct Tracked {
     registry: Registry,
     reaper: Reaper,
     state: Mutex<State>,
+    /// The watches of engines, by the names of the engines: two would send each event twice.
+    pub(super) watches: tokio::sync::Mutex<BTreeMap<String, WeakWatching>>,
 }
 
 #[derive(Default)]
@@ -44,6 +48,7 @@ impl Tracked {
             registry,
             reaper,
             state: Mutex::default(),
+            watches: tokio::sync::Mutex::default(),
         }
     }
 
@@ -94,6 +99,14 @@ impl Tracked {
 
     pub(super) fn oldest_first(&self) -> Vec<Arc<Shared>> {
         self.lock().alive.clone()
+    }
+
+    /// The environment with this ID, if this process has a handle of it. An earlier one with this ID
+    /// may have been destroyed.
+    pub(super) fn find(&self, id: &EnvironmentId) -> Option<Arc<Shared>> {
+        let state = self.lock();
+        let mut known = state.known.iter().filter_map(Weak::upgrade);
+        known.find(|shared| shared.id == *id && shared.status() != Status::Destroyed)
     }
 
     /// Every environment of which this process has a handle; one for each ID.

@@ -4,7 +4,7 @@ use std::sync::{Arc, Weak};
 
 use super::Manager;
 use super::tracked::Tracked;
-use crate::engine::watch::{self, Item, Observed, Received, Report, Watching};
+use crate::engine::watch::{self, Item, Observed, Received, Report, Watching, WeakWatching};
 use crate::environment::shared::Shared;
 use crate::error::{ErrorKind, Result};
 use crate::events::{EventKind, EventSink, Subject};
@@ -16,6 +16,9 @@ impl Manager {
     /// [`Environment::status`](crate::Environment::status) of the environments up to date that this
     /// manager has created or opened. It ends when the returned value is dropped.
     ///
+    /// Each change is sent once: a second watch of an engine shares the first one, and a report
+    /// about a call of this manager is not sent again.
+    ///
     /// After a lost connection to the engine, [`EventKind::Gap`] is sent, and the state of these
     /// environments is inspected again.
     ///
@@ -24,18 +27,25 @@ impl Manager {
     /// An error of the kind [`Unsupported`](crate::ErrorKind::Unsupported) if the engine has no
     /// reports.
     pub async fn watch(&self, engine: &str) -> Result<Watching> {
+        let watching = self.begin_watch(engine).await;
+        watching.map_err(|error| error.during("watch the engine", engine))
+    }
+
+    async fn begin_watch(&self, engine: &str) -> Result<Watching> {
+        let mut watches = self.tracked.watches.lock().await;
+        if let Some(watching) = watches.get(engine).and_then(WeakWatching::upgrade) {
+            return Ok(watching);
+        }
         let (reports, received) = watch::reports();
-        let watched = match self.registry().get(engine) {
-            Ok(engine) => engine.watch(reports).await,
-            Err(error) => Err(error),
-        };
-        let mut watching = watched.map_err(|error| error.during("watch the engine", engine))?;
+        let watching = self.registry().get(engine)?.watch(reports).await?;
         let handler = Handler {
             engine: engine.to_owned(),
             tracked: Arc::downgrade(&self.tracked),
             events: self.events.clone(),
         };
-        watching.add(tokio::spawn(handler.run(received)));
+        handler.ours().iter().for_each(|shared| shared.follow_reports());
+        let watching = watching.handled_by(tokio::spawn(handler.run(received)));
+        watches.insert(engine.to_owned(), watching.downgrade());
         Ok(watching)
     }
 }
@@ -58,6 +68,7 @@ impl Handler {
                     for shared in self.ours() {
                         // A failed inspection has sent an event.
                         let _ = shared.inspect().await;
+                        shared.follow_reports();
                     }
                 }
                 Item::Ended(message) => self.emit_for_engine(EventKind::Failed {
@@ -89,44 +100,58 @@ impl Handler {
         if self.events.has_ended(&id) {
             return;
         }
-        let ours = self.ours().into_iter().find(|shared| shared.id == id);
-        let kind = match (observed, ours) {
-            // The event may be older than the last call, so the engine is asked.
-            (
-                Observed::Started
-                | Observed::Stopped
-                | Observed::Paused
-                | Observed::Unpaused
-                | Observed::Removed,
-                Some(shared),
-            ) => {
-                let _ = shared.inspect().await;
-                return;
-            }
-            (Observed::Exited(exit), Some(shared)) => {
-                shared.has_exited(exit);
-                let _ = shared.inspect().await;
-                return;
-            }
-            (Observed::Started, None) => EventKind::Started,
-            (Observed::Stopped, None) => EventKind::Stopped,
-            (Observed::Exited(exit), None) => EventKind::Exited { exit },
-            (Observed::Removed, None) => EventKind::Destroyed,
-            (Observed::Paused, None) => EventKind::Paused,
-            (Observed::Unpaused, None) => EventKind::Unpaused,
-            (Observed::Renamed(name), ours) => match ours.is_none_or(|shared| shared.has_name(&name)) {
-                true => EventKind::Renamed { name },
-                false => return,
-            },
-            (Observed::OutOfMemory, _) => EventKind::OutOfMemory,
-            (Observed::Health(health), ours) => match ours.is_none_or(|shared| shared.has_health(health)) {
-                true => EventKind::Health { health },
-                false => return,
-            },
-            (Observed::Killed(signal), _) => EventKind::Killed { signal },
-            (Observed::Restarted, _) => EventKind::Restarted,
+        let known = self.tracked.upgrade().and_then(|tracked| tracked.find(&id));
+        let kind = match known.filter(|shared| shared.engine == self.engine) {
+            Some(shared) => changed(&shared, observed).await,
+            None => Some(kind(observed)),
         };
         let engine = self.engine.clone();
-        self.events.emit(Subject::Environment { id, name, engine }, kind);
+        if let Some(kind) = kind {
+            // The environment may have ended since the check above.
+            self.events
+                .emit_report(Subject::Environment { id, name, engine }, kind);
+        }
+    }
+}
+
+/// Handles a report about an environment with a handle; returns the event that is still to be sent.
+///
+/// The report may be older than the last call, so the engine is asked for the status.
+async fn changed(shared: &Shared, observed: Observed) -> Option<EventKind> {
+    match observed {
+        Observed::Started => {
+            let _ = shared.inspect().await;
+            shared.runs.begin_reported();
+            None
+        }
+        Observed::Exited(exit) => {
+            shared.exit_reported(exit);
+            let _ = shared.inspect().await;
+            None
+        }
+        Observed::Stopped | Observed::Paused | Observed::Unpaused | Observed::Removed => {
+            let _ = shared.inspect().await;
+            None
+        }
+        Observed::Renamed(name) if !shared.name.reported(&name) => None,
+        Observed::Health(health) if !shared.has_health(health) => None,
+        observed => Some(kind(observed)),
+    }
+}
+
+/// The event of an observation.
+fn kind(observed: Observed) -> EventKind {
+    match observed {
+        Observed::Started => EventKind::Started,
+        Observed::Stopped => EventKind::Stopped,
+        Observed::Exited(exit) => EventKind::Exited { exit },
+        Observed::Removed => EventKind::Destroyed,
+        Observed::Paused => EventKind::Paused,
+        Observed::Unpaused => EventKind::Unpaused,
+        Observed::Renamed(name) => EventKind::Renamed { name },
+        Observed::OutOfMemory => EventKind::OutOfMemory,
+        Observed::Health(health) => EventKind::Health { health },
+        Observed::Killed(signal) => EventKind::Killed { signal },
+        Observed::Restarted => EventKind::Restarted,
     }
 }

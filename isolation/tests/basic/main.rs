@@ -6,8 +6,11 @@
 mod bundle; // bundles of a failure
 mod client; // a client of `serve`
 mod destroy; // what commands leave behind, and what a removal must not touch
+mod ended_log; // the log of a main process that has ended
 mod engine;
 mod limits; // the engine: directories, process groups, daemons
 mod manager; // the manager: choice of an engine, events, cleanup
+mod reports; // reports of an engine about calls of the same manager
+mod scripted; // an engine that does what a test tells it
 mod serve; // engines for a client in another language
 mod snapshots; // snapshots, restores, forks

@@ -44,6 +44,10 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(250);
 /// failure.
 const EXPLANATION_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// The same time for a check that fails because the environment does not run. A busy engine reports
+/// the exit only after it has written the log.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(15);
+
 /// The number of log lines in an error.
 const LAST_LINES: u64 = 20;
 
@@ -131,25 +135,11 @@ impl Shared {
             elapsed: began.elapsed(),
             observed: notes.iter().filter_map(Note::get).collect(),
             exit,
-            last_lines: self.last_lines().await,
+            last_lines: self
+                .last_lines(None, LAST_LINES, exit.is_some(), LAST_LINES_TIMEOUT)
+                .await,
         };
         Err(Error::not_ready(kind, not_ready))
-    }
-
-    /// The last lines of the log, for an error. The error is always reported.
-    async fn last_lines(&self) -> Vec<String> {
-        let Some(logs) = self.instance.logs() else {
-            return Vec::new();
-        };
-        let options = LogOptions {
-            tail: Some(LAST_LINES),
-            ..LogOptions::default()
-        };
-        let read = async { logs.read(&options).await?.lines().await };
-        match tokio::time::timeout(LAST_LINES_TIMEOUT, read).await {
-            Ok(Ok(lines)) => lines.iter().map(|line| line.text_lossy().into_owned()).collect(),
-            _ => Vec::new(),
-        }
     }
 
     fn look_at<'a>(&'a self, condition: &'a WaitFor, notes: &mut Vec<Note>) -> BoxFuture<'a, Outcome> {
@@ -219,7 +209,11 @@ impl Shared {
         };
         // A check also fails if the main process exits during the check, and the exit explains
         // more.
-        match tokio::time::timeout(EXPLANATION_TIMEOUT, exit).await {
+        let limit = match error.observed_status() {
+            Some(status) if !status.is_running() => EXIT_TIMEOUT,
+            _ => EXPLANATION_TIMEOUT,
+        };
+        match tokio::time::timeout(limit, exit).await {
             Ok(Ok(exit)) => Err(Failed::Exited(exit)),
             _ => Err(Failed::Error(error)),
         }
