@@ -99,4 +99,5 @@ mod isolation {
     mod restored_elsewhere; // a snapshot of each engine on each other one
     #[cfg(unix)]
     mod state_walk; // random snapshots, forks, restores and migrations
+    mod terminals; // sizes of terminals
 }

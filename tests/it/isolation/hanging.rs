@@ -191,6 +191,22 @@ async fn daemon_that_is_back_in_time_loses_nothing() {
     assert_eq!(daemon.engine.resources(), [""; 0]);
 }
 
+/// It took 250 s, one environment after the other.
+#[tokio::test(start_paused = true)]
+async fn shutdown_removes_sixteen_at_the_same_time() {
+    let daemon = Hanging::new();
+    let manager = manager(&daemon);
+    let mut environments = Vec::new();
+    for _ in 0..50 {
+        environments.push(create(&manager).await);
+    }
+    daemon.engine.set_removal_delay(Duration::from_secs(5));
+    let began = Instant::now();
+    manager.shutdown().await.unwrap();
+    within(25, began, "the shutdown");
+    assert_eq!(daemon.engine.resources(), [""; 0]);
+}
+
 #[tokio::test(start_paused = true)]
 async fn slow_removal_is_waited_for() {
     let daemon = Hanging::new();

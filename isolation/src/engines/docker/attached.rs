@@ -13,9 +13,10 @@ use super::container::ContainerRef;
 use super::diagnostics::to_error;
 use super::exec_process::chunk;
 use super::exec_stdin::CommandInput;
-use super::launch::{Launcher, NotStarted, Streams, resize};
+use super::launch::{Launcher, NotStarted, Streams};
 use super::owner::OwnerLink;
 use super::start_failure::{StartFailure, start_failure};
+use super::terminal_size::{Terminal, console_size};
 use crate::BoxFuture;
 use crate::command::Command;
 use crate::command::execution::{Chunk, Execution, RunningProcess};
@@ -262,7 +263,10 @@ impl RunningProcess for Attached {
     }
 
     fn resize(&mut self, size: TerminalSize) -> BoxFuture<'_, Result<()>> {
-        Box::pin(async move { resize(&self.launcher.container, size).await.map_err(to_error) })
+        Box::pin(async move {
+            let resized = Terminal::Main.resize(&self.launcher.container, console_size(size));
+            resized.await.map_err(to_error)
+        })
     }
 
     fn kill(&mut self, signal: Signal) -> BoxFuture<'_, Result<()>> {

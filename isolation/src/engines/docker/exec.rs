@@ -9,9 +9,10 @@ use engine_api::{Hijacked, Output, Version};
 use super::NAME;
 use super::container::ContainerRef;
 use super::diagnostics::{ContainerDiagnostics, to_error};
-use super::exec_process::{self, ExecProcess};
+use super::exec_process::ExecProcess;
 use super::exec_stdin::CommandInput;
 use super::shell_program::{is_lost, names_missing};
+use super::terminal_size::{Terminal, console_size};
 use crate::command::Command;
 use crate::command::execution::{Chunk, Execution};
 use crate::command::input::Input;
@@ -72,7 +73,7 @@ fn exec(
         attach_stdout: true,
         attach_stderr: true,
         tty: command.terminal.is_some(),
-        console_size: command.terminal.map(exec_process::console_size),
+        console_size: command.terminal.map(console_size),
         user: command.user.clone().unwrap_or_default(),
         env: command
             .env
@@ -93,7 +94,7 @@ fn plain_exec(command: &Command, working_dir: &str) -> CreateExec {
         attach_stdout: true,
         attach_stderr: true,
         tty: command.terminal.is_some(),
-        console_size: command.terminal.map(exec_process::console_size),
+        console_size: command.terminal.map(console_size),
         user: command.user.clone().unwrap_or_default(),
         working_dir: working_dir.to_owned(),
         env: command
@@ -179,7 +180,7 @@ async fn create_and_start(
     let created = docker.execs().create(container.id(), exec).await?;
     let hijacked = docker.execs().start(&created.id, options).await?;
     if let Some(size) = later {
-        exec_process::resize(container, &created.id, size).await?;
+        Terminal::Exec(&created.id).resize(container, size).await?;
     }
     Ok((created.id, hijacked))
 }

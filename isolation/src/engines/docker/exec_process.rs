@@ -17,6 +17,7 @@ use super::cleanup;
 use super::container::{ContainerRef, EndCheck};
 use super::diagnostics::to_error;
 use super::oom::CommandStart;
+use super::terminal_size::{Terminal, console_size};
 use crate::BoxFuture;
 use crate::command::execution::{Chunk, RunningProcess};
 use crate::command::exit_status::ExitStatus;
@@ -38,9 +39,6 @@ pub(super) const PIPES: usize = 8 << 20;
 /// connection.
 const ENDS: u32 = 20;
 const PAUSE: Duration = Duration::from_millis(50);
-
-/// How often a refused resize of a running exec is tried again.
-const RESIZES: u32 = 100;
 
 /// After a command has ended, Docker waits two seconds for the end of its output, and then ends it.
 /// Output that ends sooner has ended by itself.
@@ -299,36 +297,12 @@ impl RunningProcess for ExecProcess {
     fn resize(&mut self, size: TerminalSize) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
             if self.exit.is_none() {
-                let resized = resize(&self.container, &self.exec, console_size(size)).await;
-                resized.map_err(to_error)?;
+                let resized = Terminal::Exec(&self.exec).resize(&self.container, console_size(size));
+                resized.await.map_err(to_error)?;
             }
             Ok(())
         })
     }
-}
-
-/// Changes the size of the terminal of an exec, unless it has ended.
-pub(super) async fn resize(
-    container: &ContainerRef,
-    id: &str,
-    size: engine_api::common::TerminalSize,
-) -> engine_api::Result<()> {
-    let execs = container.docker.execs();
-    for _ in 0..RESIZES {
-        match execs.resize(id, size).await {
-            Err(error) if error.is_unreachable() => return Err(error),
-            // Daemons report the end in different ways. They also report an exec as running before
-            // its process exists, and refuse to resize it then.
-            Err(_) if execs.inspect(id).await?.running => sleep(PAUSE).await,
-            _ => return Ok(()),
-        }
-    }
-    execs.resize(id, size).await
-}
-
-/// The size of a terminal, as the daemon reads it.
-pub(super) fn console_size(size: TerminalSize) -> engine_api::common::TerminalSize {
-    [u32::from(size.rows), u32::from(size.columns)].into()
 }
 
 impl Drop for ExecProcess {

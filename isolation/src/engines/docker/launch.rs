@@ -8,16 +8,15 @@ use engine_api::{Hijacked, Input, Output};
 use super::blueprint::{Blueprint, Failed};
 use super::container::ContainerRef;
 use super::diagnostics::{ContainerDiagnostics, to_error};
-use super::exec_process::console_size;
 use super::main_program;
 use super::owner::{OwnerConnection, OwnerLink};
 use super::shell_program::names_missing;
 use super::start_failure::{StartFailure, is_init_missing, start_failure};
+use super::terminal_size::{Terminal, console_size};
 use super::work::Steps;
 use super::{DockerSettings, NAME};
 use crate::command::Command;
 use crate::command::input::Input as CommandStdin;
-use crate::command::terminal::TerminalSize;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::Step;
 use crate::spec::main_process::Main;
@@ -217,7 +216,7 @@ impl Launcher {
         let starting = containers.start(self.container.id(), StartContainer::default());
         starting.await?;
         if let Some(size) = command.and_then(|command| command.terminal) {
-            resize(&self.container, size).await?;
+            Terminal::Main.resize(&self.container, console_size(size)).await?;
         }
         Ok(streams)
     }
@@ -306,14 +305,5 @@ impl Launcher {
 
     async fn diagnose(&self, what: &str, error: engine_api::Error) -> ContainerDiagnostics {
         ContainerDiagnostics::look(&self.container.docker, self.container.id(), what, Some(error)).await
-    }
-}
-
-/// Changes the size of the terminal, unless the main process has ended.
-pub(super) async fn resize(container: &ContainerRef, size: TerminalSize) -> engine_api::Result<()> {
-    let containers = container.docker.containers();
-    match containers.resize(container.id(), console_size(size)).await {
-        Err(error) if error.is_not_found() || error.is_conflict() || error.status() == Some(500) => Ok(()),
-        resized => resized,
     }
 }

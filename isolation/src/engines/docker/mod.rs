@@ -97,6 +97,7 @@ mod shell_program;
 mod snapshot;
 mod staged_copy;
 mod start_failure;
+mod terminal_size;
 mod update;
 mod volume_directory;
 mod volumes;
