@@ -19,12 +19,8 @@ pub(crate) use isolation::engines::VIRTUALENV;
 /// looks for a daemon on first use.
 pub(crate) fn open(client: &Client, policy: PullPolicy) -> Result<Registry, CliError> {
     let docker = match client.named() {
-        // A command shell is not used: it needs random marks that no command can guess, but a
-        // recording must be the same each time. This program runs one command, for which a shell
-        // would save nothing. Measurements come at times of their own.
-        Some(docker) if client.is_recorded() => DockerEngine::new(docker.clone())
-            .without_command_shells()
-            .without_disk_measurements(),
+        // A recording must be the same each time.
+        Some(docker) if client.is_recorded() => DockerEngine::new(docker.clone()).repeatable(),
         Some(docker) => DockerEngine::new(docker.clone()),
         None => DockerEngine::default().with_found_client(client.prepare()),
     };

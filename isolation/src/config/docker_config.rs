@@ -92,6 +92,7 @@ impl DockerConfig {
     pub fn configure(&self, engine: DockerEngine) -> Result<DockerEngine> {
         let settings = DockerSettings {
             command_shells: engine.settings().command_shells,
+            repeatable_commands: engine.settings().repeatable_commands,
             disk_measurements: engine.settings().disk_measurements,
             ..self.settings()
         };
@@ -122,6 +123,7 @@ impl DockerConfig {
                 image_prefix: set.image_prefix,
             },
             command_shells: base.command_shells,
+            repeatable_commands: base.repeatable_commands,
             disk_measurements: base.disk_measurements,
         }
     }

@@ -10,7 +10,7 @@ use engine_api::common::EnvList;
 use engine_api::containers::InspectContainer;
 
 use super::blueprint::Blueprint;
-use super::command_shell::CommandShells;
+use super::command_shell::{CommandShells, Marks};
 use super::container::ContainerRef;
 use super::container_config::container_name;
 use super::daemon::{self, DaemonInfo};
@@ -145,6 +145,7 @@ impl DockerEngine {
             }),
         };
         let mut instance = self.instance(launcher, &found.env, &effective, guard, network, memory_limit);
+        instance.shells = self.shells(&instance.container, new.id);
         instance.networks = networks;
         instance.own_networks = own_networks;
         instance.owned = prepared.owned;
@@ -222,6 +223,7 @@ impl DockerEngine {
         let mut given = spec.clone();
         networks::with_own_names(&mut given.network, &own_networks);
         let mut instance = self.instance(launcher, &found.config.env, &spec, guard, network, memory);
+        instance.shells = self.shells(&instance.container, id);
         instance.owned = owned;
         instance.own_networks = own_networks;
         let is_enforced = found.host_config.storage_opt.contains_key("size");
@@ -232,6 +234,22 @@ impl DockerEngine {
             instance: Box::new(instance),
             spec: given,
         })
+    }
+
+    /// The command shells of a container, unless each command gets an exec.
+    fn shells(&self, container: &ContainerRef, id: &EnvironmentId) -> Option<CommandShells> {
+        let here = || std::thread::available_parallelism().ok().map(NonZeroUsize::get);
+        let cpus = match self.daemon.get() {
+            Some(daemon) => daemon.cpus(),
+            None => is_local(&container.docker).then(here).flatten(),
+        };
+        let marks = match self.settings.repeatable_commands {
+            true => Marks::counted(id.as_str()),
+            false => Marks::Random,
+        };
+        let idle = daemon::shells_for(cpus);
+        let wanted = self.settings.command_shells;
+        wanted.then(|| CommandShells::new(container.clone(), marks, idle))
     }
 
     fn instance(
@@ -245,15 +263,8 @@ impl DockerEngine {
     ) -> DockerInstance {
         let container = launcher.container.clone();
         let container_podman = container.podman;
-        let here = || std::thread::available_parallelism().ok().map(NonZeroUsize::get);
-        let cpus = match self.daemon.get() {
-            Some(daemon) => daemon.cpus(),
-            None => is_local(&container.docker).then(here).flatten(),
-        };
-        let idle = daemon::shells_for(cpus);
-        let shells = self.settings.command_shells;
         DockerInstance {
-            shells: shells.then(|| CommandShells::new(container.clone(), idle)),
+            shells: None,
             container,
             image: launcher.image.clone(),
             has_main: launcher.main != Main::Idle,

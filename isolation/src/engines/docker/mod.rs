@@ -252,6 +252,15 @@ impl DockerEngine {
         self
     }
 
+    /// Sends the same requests each time, apart from the ID of an environment, so that a recording of
+    /// them can be replayed; see [`DockerSettings::repeatable_commands`] and
+    /// [`DockerSettings::disk_measurements`]. Only for recordings of trusted commands.
+    #[must_use]
+    pub fn repeatable(mut self) -> Self {
+        self.settings.repeatable_commands = true;
+        self.without_disk_measurements()
+    }
+
     /// Enforces no disk limit that the daemon does not enforce itself; see
     /// [`DockerSettings::disk_measurements`].
     #[must_use]

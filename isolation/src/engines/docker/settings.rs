@@ -62,6 +62,12 @@ pub struct DockerSettings {
     /// Whether commands are written to shells that stay open in the container. The results are the
     /// same with an exec for each command, which takes many times as long.
     pub command_shells: bool,
+    /// Whether the requests for a command are the same each time, apart from the ID of the
+    /// environment, so that a recording of them can be replayed. A command shell then separates the
+    /// output of commands by marks that a command could print on purpose, and starts a command that
+    /// was sent to a paused container when the container is resumed. Commands that run at the same
+    /// time may get each other's marks in a replay, which then fails.
+    pub repeatable_commands: bool,
     /// Whether the size of files is measured where the daemon does not enforce a disk limit. The
     /// measurements are requests at times of their own, which a recording cannot repeat.
     pub disk_measurements: bool,
@@ -86,6 +92,7 @@ impl Default for DockerSettings {
             volume_base_path: None,
             published_host: None,
             command_shells: true,
+            repeatable_commands: false,
             disk_measurements: true,
         }
     }

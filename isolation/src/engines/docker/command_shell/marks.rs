@@ -1,17 +1,51 @@
 //! Marks, and how they are separated from the output of a command.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::{Bytes, BytesMut};
 use memchr::memmem::Finder;
 
 use crate::environment::id::random_hex;
 
-/// A random word that cannot be in the output of a command.
+/// A word that cannot be in the output of a command by accident.
 ///
 /// No command can see it: it is in no argument, no environment variable and no input.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Mark(String);
+
+/// The source of the marks of a container's shells.
+#[derive(Debug)]
+pub(in crate::engines::docker) enum Marks {
+    /// Each mark has 128 random bits: no command can guess it.
+    Random,
+    /// The marks are the same each time, apart from the ID of the environment: a recording contains
+    /// a placeholder for it.
+    Counted { id: String, count: AtomicU64 },
+}
+
+impl Marks {
+    pub(in crate::engines::docker) fn counted(id: &str) -> Self {
+        let (id, count) = (id.to_owned(), AtomicU64::new(0));
+        Self::Counted { id, count }
+    }
+
+    /// The mark of the next text.
+    pub(super) fn next(&self) -> Mark {
+        match self {
+            Self::Random => Mark::random(),
+            Self::Counted { id, count } => {
+                let number = count.fetch_add(1, Ordering::Relaxed) + 1;
+                Mark(format!("{id}-{number}"))
+            }
+        }
+    }
+
+    /// Whether a recording of the text of a command can be replayed.
+    pub(super) fn repeat(&self) -> bool {
+        matches!(self, Self::Counted { .. })
+    }
+}
 
 /// The longest rest of a line after a mark, with its end.
 const LONGEST: usize = 64;
@@ -133,6 +167,14 @@ mod tests {
         let (one, other) = (Mark::random(), Mark::random());
         assert!(one != other);
         assert_eq!(one.as_str().len(), 32);
+    }
+
+    #[test]
+    fn counted_marks_contain_the_environment() {
+        let marks = Marks::counted("0123456789abcdef");
+        let numbered = [1, 2].map(|number| format!("0123456789abcdef-{number}"));
+        assert_eq!([marks.next(), marks.next()].map(|mark| mark.0), numbered);
+        assert!(marks.repeat() && !Marks::Random.repeat());
     }
 
     #[test]

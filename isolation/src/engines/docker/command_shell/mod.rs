@@ -5,7 +5,8 @@
 //! streams, environment variables, working directory.
 //!
 //! The shell reads the command as text, see [`script`]. It prints a random mark before and after
-//! the command on each stream, see [`marks`]. Before that, it checks that the program can be run,
+//! the command on each stream, see [`marks`]. Where a recording is made or replayed, the marks and
+//! the text are the same each time instead. Before that, it checks that the program can be run,
 //! so that "not run" and "ended with 127" differ. `setsid` and `env -i` give the command its own
 //! process group and exactly the environment of an exec. After the command, the shell looks for
 //! processes that still have the output open. If there are some, the shell ends: from then on it is
@@ -35,7 +36,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::time::Instant;
 
 use self::control::ControlShell;
-use self::marks::Mark;
+pub(super) use self::marks::Marks;
 use self::process::{SILENCE, ShellProcess};
 use self::report::{Beginning, Refusal};
 use self::script::Environment;
@@ -59,6 +60,7 @@ pub(super) struct CommandShells(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     container: ContainerRef,
+    marks: Marks,
     /// The most shells that wait for commands.
     most_idle: usize,
     control: ControlShell,
@@ -79,9 +81,10 @@ struct Pool {
 
 impl CommandShells {
     /// No shells yet; at most `most_idle` of them wait for commands later.
-    pub(super) fn new(container: ContainerRef, most_idle: usize) -> Self {
+    pub(super) fn new(container: ContainerRef, marks: Marks, most_idle: usize) -> Self {
         Self(Arc::new(Inner {
             container,
+            marks,
             most_idle,
             control: ControlShell::default(),
             pool: Mutex::default(),
@@ -143,14 +146,17 @@ impl Inner {
         working_dir: &str,
     ) -> Result<Option<(ShellProcess, Beginning)>> {
         // Before the command starts: later the container may be unable to start another process.
-        if command.timeout.is_some() && self.control.open(&self.container).await.is_err() {
+        if command.timeout.is_some() && self.control.open(&self.container, &self.marks).await.is_err() {
             return Ok(None);
         }
         let Some((mut shell, environment)) = self.take().await? else {
             return Ok(None);
         };
-        let mark = Mark::random();
-        let latest = shell.latest_start(SILENCE);
+        let mark = self.marks.next();
+        let latest = match self.marks.repeat() {
+            true => script::NEVER,
+            false => shell.latest_start(SILENCE),
+        };
         let (text, program) =
             script::render(command, working_dir, &environment, &self.known(), &mark, latest);
         if text.len() > shell.longest_text() {
@@ -189,7 +195,7 @@ impl Inner {
                 None => break,
             }
         }
-        match Shell::open(&self.container, "").await {
+        match Shell::open(&self.container, &self.marks, "").await {
             Ok((shell, environment)) => {
                 let environment = Arc::new(environment);
                 self.pool().environment = Some(Arc::clone(&environment));

@@ -309,10 +309,9 @@ impl ShellProcess {
         if signal == Signal::Kill {
             self.killed_until = Some(Instant::now() + KILL);
         }
-        let Inner {
-            container, control, ..
-        } = &*self.inner;
-        if !control.signal(container, target, signal).await {
+        let (inner, container) = (&*self.inner, &self.inner.container);
+        let sent = inner.control.signal(container, &inner.marks, target, signal);
+        if !sent.await {
             container
                 .signal(target.leader, signal, "")
                 .await
@@ -368,12 +367,10 @@ impl Drop for ShellProcess {
         cleanup::run(Arc::new(move || {
             let (inner, shell) = (Arc::clone(&inner), Arc::clone(&shell));
             Box::pin(async move {
-                let Inner {
-                    container, control, ..
-                } = &*inner;
+                let (container, marks) = (&inner.container, &inner.marks);
                 // There is no caller to report an error to; destroying the environment ends the
                 // processes too.
-                if !control.abort(container, target).await && target.leader != NOBODY {
+                if !inner.control.abort(container, marks, target).await && target.leader != NOBODY {
                     let _ = container.signal(target.leader, Signal::Kill, "").await;
                 }
                 drop(shell.lock().unwrap_or_else(PoisonError::into_inner).take());

@@ -20,6 +20,9 @@ pub(super) const LONGEST_TEXT: usize = 1 << 20;
 /// The longest text for bash, which reads its input byte by byte: an exec takes as long as that.
 pub(super) const LONGEST_TEXT_OF_BASH: usize = 128 << 10;
 
+/// A latest time that does not come: the text for a command is then the same each time.
+pub(super) const NEVER: u64 = i64::MAX as u64;
+
 /// The prelude without its comments.
 pub(super) fn prelude() -> String {
     [include_str!("streams.sh"), FUNCTIONS, include_str!("setup.sh")]
@@ -129,9 +132,6 @@ pub(super) fn render(
 mod tests {
     use super::*;
     use bytes::Bytes;
-
-    /// A time that does not pass.
-    const NEVER: u64 = i64::MAX as u64;
 
     fn text(command: &Command, environment: &str) -> String {
         let environment = Environment::parse(environment.as_bytes());

@@ -10,7 +10,7 @@ use engine_api::exec::{CreateExec, StartExec};
 use engine_api::{Hijacked, Input, Output};
 use tokio::time::{Instant, timeout};
 
-use super::marks::{Mark, Piece, Scanner};
+use super::marks::{Mark, Marks, Piece, Scanner};
 use super::script::{self, Environment};
 use crate::engines::docker::container::ContainerRef;
 use crate::engines::docker::shell_program::names_missing;
@@ -78,9 +78,13 @@ impl Clock {
 
 impl Shell {
     /// Starts a shell as this user; empty is the container's user.
-    pub(super) async fn open(container: &ContainerRef, user: &str) -> Result<(Self, Environment), NoShell> {
+    pub(super) async fn open(
+        container: &ContainerRef,
+        marks: &Marks,
+        user: &str,
+    ) -> Result<(Self, Environment), NoShell> {
         while let Some(program) = container.shell.get() {
-            match Self::open_program(container, user, program).await {
+            match Self::open_program(container, marks, user, program).await {
                 Err(NoShell::Missing) => container.shell.is_missing(program),
                 outcome => return outcome,
             }
@@ -90,6 +94,7 @@ impl Shell {
 
     async fn open_program(
         container: &ContainerRef,
+        marks: &Marks,
         user: &str,
         program: &str,
     ) -> Result<(Self, Environment), NoShell> {
@@ -125,7 +130,7 @@ impl Shell {
             },
             is_bash: false,
         };
-        match timeout(READY, shell.get_ready()).await {
+        match timeout(READY, shell.get_ready(&marks.next())).await {
             Ok(Ok((facts, environment))) => {
                 shell.pid = facts.pid;
                 shell.clock = Clock {
@@ -143,8 +148,7 @@ impl Shell {
 
     /// Defines the functions. Returns the facts and the environment; if a tool is missing or the
     /// shell has ended, what was printed instead.
-    async fn get_ready(&mut self) -> Result<(Facts, Environment), String> {
-        let mark = Mark::random();
+    async fn get_ready(&mut self, mark: &Mark) -> Result<(Facts, Environment), String> {
         let text = format!(
             "{}echo \"{mark} $$ $now ${{BASH_VERSION:+bash}}:$missing\" >&8; echo \"{mark} \" >&9\n",
             script::prelude(),
@@ -152,7 +156,7 @@ impl Shell {
         );
         // If the shell has ended, the reason may be in the output.
         let written = self.write(text.as_bytes()).await;
-        let (mut stdout, mut stderr) = (Scanner::new(&mark), Scanner::new(&mark));
+        let (mut stdout, mut stderr) = (Scanner::new(mark), Scanner::new(mark));
         let mut pieces = VecDeque::new();
         let (mut printed, mut complaints) = (BytesMut::new(), BytesMut::new());
         let (mut line, mut stderr_ready) = (None, false);
