@@ -156,6 +156,35 @@ mod tests {
     }
 
     #[test]
+    fn short_options_mean_what_they_mean_in_docker() {
+        let of_docker = [
+            ('P', "publish-all"),
+            ('e', "env"),
+            // Of `docker run`, it is the host name, which has no short option here.
+            ('h', "help"),
+            ('i', "interactive"),
+            ('l', "label"),
+            ('m', "memory"),
+            ('p', "publish"),
+            ('q', "quiet"),
+            ('t', "tty"),
+            ('u', "user"),
+            ('v', "volume"),
+            ('w', "workdir"),
+        ];
+        let mut cli = Cli::command();
+        cli.build();
+        for name in ["run", "create", "exec"] {
+            let command = cli.find_subcommand(name).unwrap();
+            for argument in command.get_arguments() {
+                let (short, long) = (argument.get_short(), argument.get_long().unwrap_or_default());
+                let known = short.is_none_or(|short| of_docker.contains(&(short, long)));
+                assert!(known, "{name}: -{short:?} is --{long}");
+            }
+        }
+    }
+
+    #[test]
     fn conflicting_options_are_rejected_in_any_place() {
         let check = |line: &str| parse(line).unwrap().global.check();
         assert!(check("isolate --replay x doctor --host unix:///y").is_err());

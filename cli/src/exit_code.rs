@@ -37,4 +37,5 @@ Exit codes:
   123           fixtures replay, --replay: a request is not recorded
   124           run, exec: timeout
   125           error of isolate itself: invalid arguments, no engine, no image …
-  129 130 143   ended by SIGHUP, SIGINT (Ctrl-C), SIGTERM, after cleanup";
+  129 130 131 143
+                ended by SIGHUP, SIGINT (Ctrl-C), SIGQUIT, SIGTERM, after cleanup";

@@ -8,6 +8,7 @@
 //!   engines; [`session`] contains the manager of a command and the file of its events.
 //! - [`calls`] prints the calls of the daemon.
 //! - [`recording_file`] writes recordings, and does not replace a good recording by a bad one.
+//! - [`signal_proxy`] passes signals on to a running command.
 //! - [`signals`] makes Ctrl-C and similar signals start the cleanup.
 //! - [`terminal`] is the raw mode and the size of this process's terminal.
 //! - [`standard_input`] is this process's input.
@@ -27,6 +28,7 @@ mod parse;
 mod recording_file;
 mod registry;
 mod session;
+mod signal_proxy;
 mod signals;
 mod standard_input;
 mod table;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use isolation::Signal;
 use tokio::sync::watch;
 
 use crate::console::Console;
@@ -29,6 +30,13 @@ pub(crate) struct SecondSignal(watch::Receiver<Vec<u8>>);
 /// The exit code of a signal that interrupted the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Interrupted(pub(crate) u8);
+
+impl Interrupted {
+    /// The signal.
+    pub(crate) fn signal(self) -> Option<Signal> {
+        self.0.checked_sub(128)?.to_string().parse().ok()
+    }
+}
 
 /// Handles signals from now on: they no longer end this process.
 pub(crate) fn listen() -> Result<(Stop, SecondSignal), CliError> {
@@ -54,19 +62,14 @@ pub(crate) async fn interruptible(
 ) -> Result<u8, CliError> {
     let (is_done, left) = (Arc::new(AtomicBool::new(false)), left.to_owned());
     let was_done = Arc::clone(&is_done);
-    let receiver = start(async move |mut signals, sender| {
-        let code = signals.next().await;
+    let interrupted = move || {
         // Now: the drop of the work may take long.
         if !left.is_empty() && !was_done.load(Ordering::Acquire) {
             console.note(&format!("interrupted: {left}"));
         }
-        sender.send_modify(|codes| codes.push(code));
-        // In time, this process ends by itself.
-        let _ = tokio::time::timeout(CLEANUP, signals.next()).await;
-        console.note(UNFINISHED);
-        std::process::exit(code.into());
-    })?;
-    let outcome = Stop(receiver).or(Box::pin(work)).await;
+    };
+    let mut stop = exit_after(console, CLEANUP, interrupted)?;
+    let outcome = stop.or(Box::pin(work)).await;
     is_done.store(true, Ordering::Release);
     match outcome {
         Ok(outcome) => outcome,
@@ -74,14 +77,48 @@ pub(crate) async fn interruptible(
     }
 }
 
+/// Awaits `work`, which handles the first signal itself.
+///
+/// The process exits at the second signal, and if the work takes longer than `limit` after the
+/// first one.
+pub(crate) async fn handled(
+    console: Console,
+    limit: Duration,
+    work: impl AsyncFnOnce(Stop) -> Result<u8, CliError>,
+) -> Result<u8, CliError> {
+    let stop = exit_after(console, limit, || {})?;
+    Box::pin(work(stop)).await
+}
+
+/// Handles the first signal, and exits at the second one or after `limit`.
+fn exit_after(
+    console: Console,
+    limit: Duration,
+    interrupted: impl FnOnce() + Send + 'static,
+) -> Result<Stop, CliError> {
+    let receiver = start(async move |mut signals, sender| {
+        let code = signals.next().await;
+        interrupted();
+        sender.send_modify(|codes| codes.push(code));
+        // In time, this process ends by itself.
+        let _ = tokio::time::timeout(limit, signals.next()).await;
+        console.note(UNFINISHED);
+        std::process::exit(code.into());
+    })?;
+    Ok(Stop(receiver))
+}
+
+fn cannot_handle(error: &dyn std::error::Error) -> CliError {
+    CliError::new("cannot handle signals").because(error)
+}
+
 /// Starts the thread that handles signals.
 fn start<F>(handle: F) -> Result<watch::Receiver<Vec<u8>>, CliError>
 where
     F: AsyncFnOnce(Signals, watch::Sender<Vec<u8>>) + Send + 'static,
 {
-    let failed = |error: &dyn std::error::Error| CliError::new("cannot handle signals").because(error);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| failed(&error))?;
+    let runtime = runtime.map_err(|error| cannot_handle(&error))?;
     let (sender, receiver) = watch::channel(Vec::new());
     let (ready, installed) = mpsc::channel();
     let thread = std::thread::Builder::new().name("signals".into());
@@ -97,11 +134,11 @@ where
             }
         });
     });
-    thread.map_err(|error| failed(&error))?;
+    thread.map_err(|error| cannot_handle(&error))?;
     match installed.recv() {
         Ok(Ok(())) => Ok(receiver),
-        Ok(Err(error)) => Err(failed(&error)),
-        Err(ended) => Err(failed(&ended)),
+        Ok(Err(error)) => Err(cannot_handle(&error)),
+        Err(ended) => Err(cannot_handle(&ended)),
     }
 }
 
@@ -152,12 +189,14 @@ async fn nth(receiver: &mut watch::Receiver<Vec<u8>>, n: usize) -> u8 {
 
 #[cfg(unix)]
 use unix::Signals;
+#[cfg(unix)]
+pub(crate) use unix::UserSignals;
 
 /// The commands of environments on this machine do not inherit that this process ignores a signal,
 /// as one does that `nohup` or the `&` of a shell has started.
 pub(crate) fn pass_on_none() -> Result<(), CliError> {
     #[cfg(unix)]
-    unix::pass_on_none().map_err(|error| CliError::new("cannot handle signals").because(&error))?;
+    unix::pass_on_none().map_err(|error| cannot_handle(&error))?;
     Ok(())
 }
 
@@ -167,6 +206,9 @@ mod unix {
     use std::sync::OnceLock;
 
     use tokio::signal::unix::{Signal, SignalKind, signal};
+
+    use super::cannot_handle;
+    use crate::error::CliError;
 
     const HANGUP: u8 = 1;
     const INTERRUPT: u8 = 2;
@@ -183,13 +225,7 @@ mod unix {
 
     impl Signals {
         pub(crate) fn install() -> io::Result<Self> {
-            let ignored = ignored();
-            let listen = |number: u8| match ignored & (1 << (number - 1)) {
-                0 => signal(SignalKind::from_raw(number.into())).map(Some),
-                // `nohup` or a shell's `&` started this process with the signal ignored. It stays
-                // ignored.
-                _ => Ok(None),
-            };
+            let listen = |number: u8| listen(SignalKind::from_raw(number.into()));
             Ok(Self {
                 hangup: listen(HANGUP)?,
                 interrupt: listen(INTERRUPT)?,
@@ -207,6 +243,41 @@ mod unix {
                 () = received(&mut self.terminate) => TERMINATE,
             };
             128 + number
+        }
+    }
+
+    /// The signals that only a command handles.
+    #[derive(Debug)]
+    pub(crate) struct UserSignals {
+        first: Option<Signal>,
+        second: Option<Signal>,
+    }
+
+    impl UserSignals {
+        /// Handles them from now on.
+        pub(crate) fn listen() -> Result<Self, CliError> {
+            let listen = |kind| listen(kind).map_err(|error| cannot_handle(&error));
+            Ok(Self {
+                first: listen(SignalKind::user_defined1())?,
+                second: listen(SignalKind::user_defined2())?,
+            })
+        }
+
+        /// Waits for the next signal. Dropping the future loses nothing.
+        pub(crate) async fn next(&mut self) -> isolation::Signal {
+            tokio::select! {
+                () = received(&mut self.first) => isolation::Signal::User1,
+                () = received(&mut self.second) => isolation::Signal::User2,
+            }
+        }
+    }
+
+    /// Listens for a signal, unless this process ignored it when it was started: `nohup` or the `&`
+    /// of a shell does that. Then it stays ignored.
+    fn listen(kind: SignalKind) -> io::Result<Option<Signal>> {
+        match ignored() & (1 << (kind.as_raw_value() - 1)) {
+            0 => signal(kind).map(Some),
+            _ => Ok(None),
         }
     }
 
@@ -270,6 +341,22 @@ impl Signals {
     }
 }
 
+/// There are no such signals on this system.
+#[cfg(not(unix))]
+#[derive(Debug)]
+pub(crate) struct UserSignals;
+
+#[cfg(not(unix))]
+impl UserSignals {
+    pub(crate) fn listen() -> Result<Self, CliError> {
+        Ok(Self)
+    }
+
+    pub(crate) async fn next(&mut self) -> Signal {
+        std::future::pending().await
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -285,5 +372,12 @@ mod tests {
         assert_eq!(stop.check(), Err(Interrupted(143)));
         sender.send_modify(|codes| codes.push(130));
         assert_eq!(second.wait().await, 130);
+    }
+
+    #[test]
+    fn exit_code_names_its_signal() {
+        for (code, name) in [(129, "HUP"), (130, "INT"), (131, "QUIT"), (143, "TERM")] {
+            assert_eq!(Interrupted(code).signal().map(Signal::name), Some(name));
+        }
     }
 }

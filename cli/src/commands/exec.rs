@@ -12,7 +12,8 @@ use crate::console::Console;
 use crate::error::CliError;
 use crate::global::Global;
 use crate::session::Session;
-use crate::signals;
+use crate::signal_proxy::{LIMIT, SignalProxy};
+use crate::signals::{self, Interrupted};
 
 /// Run a command in a running environment
 ///
@@ -81,13 +82,21 @@ pub(super) async fn execute(
 ) -> Result<u8, CliError> {
     let mut sink = Sink::new(console);
     let timeout = command.timeout;
-    let running = async {
-        let environment = session.manager().open(reference).await?;
-        let execution = environment.execute(command).await?;
-        let streamed = stream(execution, &mut sink, timeout).await?;
+    signals::handled(console, LIMIT, async |mut stop| {
+        let beginning = async {
+            let environment = session.manager().open(reference).await?;
+            let execution = environment.execute(command).await?;
+            Ok::<_, isolation::Error>((environment, execution))
+        };
+        let (_environment, execution) = match stop.or(Box::pin(beginning)).await {
+            Ok(begun) => begun?,
+            Err(Interrupted(code)) => return Ok(code),
+        };
+        let proxy = SignalProxy::new(&mut stop, console)?;
+        // The drop of the execution kills a command that goes on.
+        let streamed = Box::pin(stream(execution, &mut sink, timeout, proxy)).await?;
         streamed.report(&mut sink, console).await?;
         Ok(streamed.code())
-    };
-    // A signal drops the execution, which kills the command.
-    signals::interruptible(console, "", running).await
+    })
+    .await
 }

@@ -1,6 +1,7 @@
 //! Copies the command's output to this process's output, and this process's input to the command.
 
 use std::io;
+use std::pin::pin;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -8,11 +9,13 @@ use base64::engine::general_purpose::STANDARD;
 use isolation::{Chunk, Execution, ExitStatus, Signal};
 use serde_json::{Value, json};
 use tokio::io::{AsyncWrite, AsyncWriteExt, Stderr, Stdout};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep_until};
 
 use crate::console::{Console, line};
 use crate::error::CliError;
 use crate::exit_code;
+use crate::signal_proxy::{Next, SignalProxy};
+use crate::signals::Interrupted;
 use crate::standard_input;
 use crate::terminal::{self, RawMode, Resizes};
 
@@ -36,6 +39,8 @@ pub(crate) enum Streamed {
     Ended(ExitStatus),
     /// The timeout expired while nothing read the output.
     Stuck,
+    /// The command went on after a signal that ends this process. It is killed.
+    Interrupted(Interrupted),
 }
 
 impl Streamed {
@@ -43,6 +48,7 @@ impl Streamed {
     pub(crate) fn code(&self) -> u8 {
         match self {
             Self::Stuck => exit_code::TIMED_OUT,
+            Self::Interrupted(Interrupted(code)) => *code,
             Self::Ended(ExitStatus { timed_out: true, .. }) => exit_code::TIMED_OUT,
             // Other systems have wider codes: truncation could turn an error code into 0.
             Self::Ended(exit) => u8::try_from(exit.code).unwrap_or(u8::MAX),
@@ -58,6 +64,7 @@ impl Streamed {
                 // event.
                 return Ok(());
             }
+            Self::Interrupted(_) => return Ok(()),
             Self::Ended(exit) => exit,
         };
         if exit.timed_out || exit.oom {
@@ -134,12 +141,13 @@ async fn all(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()>
     to.flush().await
 }
 
-/// Copies until the command exits. A closed standard output is an error; the caller's cleanup then
-/// kills the command, as a closed pipe would.
+/// Copies until the command exits, and passes signals on to it. A closed standard output is an
+/// error; the caller's cleanup then kills the command, as a closed pipe would.
 pub(crate) async fn stream(
     mut execution: Execution,
     sink: &mut Sink,
     timeout: Option<Duration>,
+    mut proxy: SignalProxy<'_>,
 ) -> Result<Streamed, CliError> {
     let stdin = execution.take_stdin();
     // The raw mode lasts until the end of this function, so that an error is printed on a terminal
@@ -153,34 +161,92 @@ pub(crate) async fn stream(
     // deadline also ends a write that waits for a reader.
     let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout + WRITE_TIMEOUT));
     let _forwarding = stdin.map(Forwarding::start);
-    while let Some(chunk) = next(&mut execution, &mut resizes).await? {
-        let written = sink.chunk(chunk);
-        match deadline {
-            None => written.await?,
-            Some(at) => match timeout_at(at, written).await {
-                Ok(written) => written?,
-                Err(_) => {
+    loop {
+        let chunk = match next(&mut execution, &mut resizes, &mut proxy).await? {
+            Happened::Output(chunk) => chunk,
+            Happened::End(exit) => return Ok(Streamed::Ended(exit)),
+            Happened::Interrupted(interrupted) => return Ok(Streamed::Interrupted(interrupted)),
+        };
+        let mut written = pin!(sink.chunk(chunk));
+        loop {
+            let next = tokio::select! {
+                biased;
+                done = &mut written => {
+                    done?;
+                    break;
+                }
+                () = until(deadline) => {
                     execution.kill(Signal::Kill).await?;
                     return Ok(Streamed::Stuck);
                 }
-            },
+                next = proxy.next() => next,
+            };
+            if let Err(interrupted) = pass_on(next, &mut execution, &mut proxy).await {
+                return Ok(Streamed::Interrupted(interrupted));
+            }
         }
     }
-    Ok(Streamed::Ended(execution.wait().await?))
 }
 
-/// Waits for the next piece of output. During the wait, each new size of this terminal is passed to
-/// the command's terminal.
-async fn next(execution: &mut Execution, resizes: &mut Option<Resizes>) -> isolation::Result<Option<Chunk>> {
-    let Some(resizes) = resizes else {
-        return execution.next().await;
-    };
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What a command does, or what happens to it.
+enum Happened {
+    Output(Chunk),
+    End(ExitStatus),
+    Interrupted(Interrupted),
+}
+
+/// Waits for the next piece of output, and after the last one for the end of the command. During the
+/// wait, each new size of this terminal is passed to the command's terminal, and each signal to the
+/// command.
+async fn next(
+    execution: &mut Execution,
+    resizes: &mut Option<Resizes>,
+    proxy: &mut SignalProxy<'_>,
+) -> isolation::Result<Happened> {
     loop {
-        tokio::select! {
+        let resized = async {
+            match resizes {
+                Some(resizes) => resizes.next().await,
+                None => std::future::pending().await,
+            }
+        };
+        let happens = async {
+            Ok(match execution.next().await? {
+                Some(chunk) => Happened::Output(chunk),
+                None => Happened::End(execution.wait().await?),
+            })
+        };
+        let next = tokio::select! {
             biased;
-            size = resizes.next() => execution.resize(size).await?,
-            chunk = execution.next() => return chunk,
+            next = proxy.next() => next,
+            size = resized => {
+                execution.resize(size).await?;
+                continue;
+            }
+            happened = happens => return happened,
+        };
+        if let Err(interrupted) = pass_on(next, execution, proxy).await {
+            return Ok(Happened::Interrupted(interrupted));
         }
+    }
+}
+
+/// Passes a signal on, or fails with the one that ends this process.
+async fn pass_on(
+    next: Next,
+    execution: &mut Execution,
+    proxy: &mut SignalProxy<'_>,
+) -> Result<(), Interrupted> {
+    match next {
+        Next::Signal(signal) => proxy.send(signal, execution).await,
+        Next::End(interrupted) => Err(interrupted),
     }
 }
 
@@ -217,6 +283,7 @@ mod tests {
         let mut exit = ExitStatus::from_signal(9);
         assert_eq!(Streamed::Ended(exit).code(), 137);
         exit.timed_out = true;
+        assert_eq!(Streamed::Interrupted(Interrupted(143)).code(), 143);
         assert_eq!(Streamed::Ended(exit).code(), 124);
         assert_eq!(Streamed::Ended(ExitStatus::from_code(256)).code(), 255);
     }

@@ -205,7 +205,7 @@ fn help_lists_exit_codes() {
         "126",
         "127",
         "128+n",
-        "129 130 143",
+        "129 130 131 143",
         "head -n 1",
     ] {
         assert!(help.stdout().contains(code), "{code}");

@@ -101,6 +101,54 @@ fn cleanup_that_takes_long_is_left_to_others() {
     assert_eq!(workspace.journal().len(), 1);
 }
 
+#[test]
+fn run_on_a_hanging_daemon_names_what_is_left() {
+    let (workspace, memory) = (Workspace::new(), Memory::start());
+    let address = memory.address();
+    let run = [
+        "--host",
+        &address,
+        "run",
+        "--image",
+        "busybox",
+        "--",
+        "sh",
+        "-c",
+        "echo up; sleep 1000",
+    ];
+    let mut command = workspace.command(&run);
+    let mut started = workspace.start(command.env("ISOLATE_REAPER", "off"));
+    assert_eq!(started.first, "up");
+    for path in ["/kill", "/json", "/_ping"] {
+        for method in ["POST", "GET", "HEAD", "DELETE"] {
+            for _ in 0..50 {
+                memory.engine.fail_next(method, path, Fault::StallBefore);
+            }
+        }
+    }
+    for _ in 0..50 {
+        memory.engine.fail_next("DELETE", "", Fault::StallBefore);
+    }
+    let began = Instant::now();
+    started.signal("INT");
+    let mut text = String::new();
+    started
+        .child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut text)
+        .unwrap();
+    assert_eq!(started.code(), Some(125), "{text}");
+    assert!(began.elapsed() < LONG, "{:?}", began.elapsed());
+    assert!(text.contains("the environment could not be destroyed"), "{text}");
+    assert!(
+        text.contains("remove what is left with `isolate rm --force "),
+        "{text}"
+    );
+    assert_eq!(workspace.journal().len(), 1);
+}
+
 /// The command after the line of its standard error with this text.
 fn after_line(command: &mut Command, text: &str) -> Child {
     let mut child = command.spawn().unwrap();

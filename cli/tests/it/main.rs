@@ -44,6 +44,8 @@ mod served; // `isolate serve` of the engine `virtualenv`, forks, snapshots, pac
 mod service; // `isolate port, logs, wait, stats`, on an engine in memory
 #[cfg(unix)]
 mod shared; // `isolate run --shared`
+#[cfg(unix)]
+mod signal_proxy; // signals that a command gets
 mod signals; // a run that ends early: timeout, signals
 #[cfg(target_os = "linux")]
 mod snapshot_crash; // the store of snapshots, when system calls fail, and on a full disk

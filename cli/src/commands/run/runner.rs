@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use isolation::{
-    Command, EngineChoice, Environment, EnvironmentSpec, Event, EventKind, Feature, Lifetime, Main, Manager,
-    Selection, Subject,
+    Command, EngineChoice, Environment, EnvironmentSpec, Event, EventKind, Execution, Feature, Lifetime,
+    Main, Manager, Selection, Subject,
 };
 use serde_json::{Value, json};
 use tokio::time::sleep;
@@ -18,6 +18,7 @@ use crate::console::Console;
 use crate::error::{CliError, brief};
 use crate::exit_code;
 use crate::registry::DOCKER;
+use crate::signal_proxy::SignalProxy;
 use crate::signals::{Interrupted, Stop};
 
 /// The time that a creation may still take after a signal.
@@ -106,7 +107,12 @@ impl Runner<'_> {
         let environment = environment.insert(self.create(&selection, is_main, sink, stop).await?);
         self.report_environment(environment, sink).await?;
         stop.check()?;
-        let streamed = stop.or(self.stream(environment, is_main, sink)).await?;
+        let execution = stop.or(self.execute(environment, is_main)).await??;
+        let proxy = SignalProxy::new(stop, self.console)?;
+        let streamed = Box::pin(stream(execution, sink, self.command.timeout, proxy)).await;
+        if let Ok(Streamed::Interrupted(interrupted)) = streamed {
+            return Err(interrupted.into());
+        }
         if let Some(why) = environment.stopped_because() {
             self.console
                 .warning(&format!("the environment was stopped: {why}"));
@@ -115,7 +121,9 @@ impl Runner<'_> {
         let streamed = streamed?;
         streamed.report(sink, self.console).await?;
         let code = streamed.code();
-        if let Some(parent) = self.bundle.as_ref().filter(|_| code != exit_code::SUCCESS) {
+        // After a signal there is no time for a description.
+        let describes = code != exit_code::SUCCESS && stop.check().is_ok();
+        if let Some(parent) = self.bundle.as_ref().filter(|_| describes) {
             let directory = stop.or(environment.bundle_in(parent)).await??;
             self.console
                 .note(&format!("the failure is described in {}", directory.display()));
@@ -214,17 +222,12 @@ impl Runner<'_> {
         }
     }
 
-    async fn stream(
-        &self,
-        environment: &Environment,
-        is_main: bool,
-        sink: &mut Sink,
-    ) -> Result<Streamed, CliError> {
-        let execution = match is_main {
-            true => environment.start_attached().await?,
-            false => environment.execute(self.command.clone()).await?,
-        };
-        stream(execution, sink, self.command.timeout).await
+    /// Starts the command.
+    async fn execute(&self, environment: &Environment, is_main: bool) -> isolation::Result<Execution> {
+        match is_main {
+            true => environment.start_attached().await,
+            false => environment.execute(self.command.clone()).await,
+        }
     }
 
     async fn report_engine(&self, selection: &Selection, sink: &mut Sink) -> Result<(), CliError> {
