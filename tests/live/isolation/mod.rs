@@ -32,6 +32,7 @@ mod served; // the engine of another process, through the protocol
 mod services; // ports, logs, metrics, readiness
 mod shell_ends; // what ends a command shell, or keeps it from running a command
 mod shell_or_exec; // commands in shells have the same results as with an exec
+mod signals; // signals of `isolate run`, which the command in the container gets first
 mod snapshots; // snapshots and forks of containers
 mod state_walk; // random snapshots, forks, restores and migrations
 mod supervision; // the health check and restarts

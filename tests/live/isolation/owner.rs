@@ -138,8 +138,9 @@ async fn until_leased(subject: &Subject, name: &str) {
 #[tokio::test]
 async fn containers_end_with_a_killed_owner() {
     for subject in engines() {
-        for count in ["1", "10"] {
-            let mut owner = Owner::ready(&subject, &["idle", count]);
+        // The connection is made again for each start.
+        for (mode, count) in [("idle", "1"), ("idle", "10"), ("restarted", "2")] {
+            let mut owner = Owner::ready(&subject, &[mode, count]);
             assert_eq!(
                 running(&subject, &owner.prefix).await.to_string(),
                 count,

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! owner ADDRESS PREFIX idle COUNT                creates environments, and waits
+//! owner ADDRESS PREFIX restarted COUNT           the same, and restarts each of them first
 //! owner ADDRESS PREFIX forks IMAGE                prepares forks of an environment, and waits
 //! owner ADDRESS PREFIX main INPUT COMMAND…       runs a main process; INPUT is none, stdin or tty
 //! owner ADDRESS PREFIX volume DIRECTORY          creates a volume below this directory, and waits
@@ -15,6 +16,7 @@
 #![allow(clippy::panic)] // a test asks for it
 
 use std::future::pending;
+use std::time::Duration;
 
 use engine_api::Docker;
 use isolation::engines::docker::{DockerEngine, DockerSettings, VolumeOptions};
@@ -32,10 +34,13 @@ fn spec() -> EnvironmentSpec {
     }
 }
 
-async fn idle(manager: &Manager, count: usize) -> Outcome<()> {
+async fn idle(manager: &Manager, count: usize, restarts: bool) -> Outcome<()> {
     let mut held = Vec::new();
     for _ in 0..count {
         held.push(manager.create(&EngineChoice::Auto, spec()).await?);
+    }
+    for environment in held.iter().filter(|_| restarts) {
+        environment.restart(Duration::from_secs(5)).await?;
     }
     println!("ready");
     let line = tokio::task::spawn_blocking(|| std::io::stdin().lines().next().transpose());
@@ -104,8 +109,8 @@ async fn main_process(manager: &Manager, init: Option<bool>, input: &str, argv: 
 async fn run(arguments: &[String]) -> Outcome<()> {
     let [address, prefix, mode, rest @ ..] = arguments else {
         return Err(
-            "usage: owner ADDRESS PREFIX idle COUNT | forks IMAGE | volume DIRECTORY | \
-             main[-alone] INPUT COMMAND…"
+            "usage: owner ADDRESS PREFIX idle COUNT | restarted COUNT | forks IMAGE | \
+             volume DIRECTORY | main[-alone] INPUT COMMAND…"
                 .into(),
         );
     };
@@ -118,7 +123,8 @@ async fn run(arguments: &[String]) -> Outcome<()> {
     registry.register(engine)?;
     let manager = Manager::new(registry);
     match (mode.as_str(), rest) {
-        ("idle", [count]) => idle(&manager, count.parse()?).await,
+        ("idle", [count]) => idle(&manager, count.parse()?, false).await,
+        ("restarted", [count]) => idle(&manager, count.parse()?, true).await,
         ("forks", [image]) => forks(&manager, image).await,
         ("main", [input, argv @ ..]) => main_process(&manager, None, input, argv).await,
         ("main-alone", [input, argv @ ..]) => main_process(&manager, Some(false), input, argv).await,
