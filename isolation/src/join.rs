@@ -1,6 +1,7 @@
 //! Waits for several futures of one task.
 
 use std::future::poll_fn;
+use std::pin::pin;
 use std::task::Poll;
 
 use crate::BoxFuture;
@@ -20,6 +21,29 @@ pub(crate) async fn all<T, E>(futures: Vec<BoxFuture<'_, Result<T, E>>>) -> Resu
         }
         match running.iter().all(Option::is_none) {
             true => Poll::Ready(Ok(values.iter_mut().filter_map(Option::take).collect())),
+            false => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// Waits for two futures.
+pub(crate) async fn both<A, B>(one: impl Future<Output = A>, other: impl Future<Output = B>) -> (A, B) {
+    let (mut one, mut other) = (pin!(one), pin!(other));
+    let (mut first, mut second) = (None, None);
+    poll_fn(|cx| {
+        if first.is_none() {
+            if let Poll::Ready(value) = one.as_mut().poll(cx) {
+                first = Some(value);
+            }
+        }
+        if second.is_none() {
+            if let Poll::Ready(value) = other.as_mut().poll(cx) {
+                second = Some(value);
+            }
+        }
+        match first.is_some() && second.is_some() {
+            true => first.take().zip(second.take()).map_or(Poll::Pending, Poll::Ready),
             false => Poll::Pending,
         }
     })

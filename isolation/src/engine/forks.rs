@@ -11,25 +11,40 @@ pub trait Forks: Send + Sync {
     /// A state of it from which [`Engine::fork`](crate::Engine::fork) creates environments: fast,
     /// and only for this engine. The environment may run.
     fn fork_point(&self) -> BoxFuture<'_, Result<ForkPoint>>;
-
-    /// Whether the fork point stays as it is when the environment changes or ends.
-    fn is_lasting(&self) -> bool {
-        true
-    }
 }
 
 /// The state of an environment at one time. Dropping it removes all data that no fork needs.
-pub struct ForkPoint(Box<dyn Any + Send + Sync>);
+pub struct ForkPoint {
+    state: Box<dyn Any + Send + Sync>,
+    is_lasting: bool,
+}
 
 impl ForkPoint {
-    /// A fork point with the data of an engine.
+    /// A fork point with the data of an engine. It stays as it is when the environment changes or
+    /// ends.
     pub fn new(state: impl Any + Send + Sync) -> Self {
-        Self(Box::new(state))
+        Self {
+            state: Box::new(state),
+            is_lasting: true,
+        }
+    }
+
+    /// The same, if the environment itself or a part of it is the state: its forks are made before
+    /// it changes.
+    #[must_use]
+    pub fn of_original(mut self) -> Self {
+        self.is_lasting = false;
+        self
+    }
+
+    /// Whether it stays as it is when the environment changes or ends.
+    pub fn is_lasting(&self) -> bool {
+        self.is_lasting
     }
 
     /// The data, if the same engine has created it.
     pub fn get<T: Any>(&self) -> Option<&T> {
-        self.0.downcast_ref()
+        self.state.downcast_ref()
     }
 }
 

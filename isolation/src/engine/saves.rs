@@ -2,7 +2,7 @@
 
 use crate::BoxFuture;
 use crate::error::Result;
-use crate::snapshots::{Contents, PartWriter};
+use crate::snapshots::{Contents, PartReader, PartWriter};
 
 /// The facet of environments whose files can be saved. It may run during the save; it is paused if
 /// its engine supports that.
@@ -18,4 +18,23 @@ pub trait Saves: Send + Sync {
 
     /// Saves the files of the part of the writer.
     fn save(&self, part: PartWriter) -> BoxFuture<'_, Result<PartWriter>>;
+
+    /// Saves the files of one directory, which becomes the root of the part, for a migration;
+    /// `None` if the engine can only copy them. Owners are those of the environment.
+    fn save_directory<'a>(
+        &'a self,
+        path: &'a str,
+        part: PartWriter,
+    ) -> BoxFuture<'a, Result<Option<PartWriter>>> {
+        let _ = (path, part);
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
+    /// Creates the files of a part in a directory, and replaces files that exist; `None` if the
+    /// engine can only copy them. Returns the number of files whose owner the environment cannot
+    /// have. Nothing runs in it yet.
+    fn write_directory<'a>(&'a self, path: &'a str, part: PartReader) -> BoxFuture<'a, Result<Option<u64>>> {
+        let _ = (path, part);
+        Box::pin(std::future::ready(Ok(None)))
+    }
 }

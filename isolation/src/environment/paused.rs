@@ -7,7 +7,8 @@ use super::shared::Shared;
 use super::status::Status;
 use crate::cleanup;
 use crate::error::{Error, ErrorKind, Result};
-use crate::journal::pauses::{PauseNote, PausedEnvironment};
+use crate::journal::paused_environment::PausedEnvironment;
+use crate::journal::pauses::PauseNote;
 
 /// An environment that is paused until this is dropped, also if the future of the caller is
 /// dropped. If the process is killed, the collection resumes it: it is noted before it is paused.

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::entry::Entry;
+use super::paused_environment::PausedEnvironment;
 use crate::environment::id::EnvironmentId;
 use crate::error::{Error, Result};
 use crate::logs::stored::StoredOutput;
@@ -67,16 +68,6 @@ impl StateDirectory {
     pub(crate) fn take_over_pauses(&self, _: &EnvironmentId) -> Result<bool> {
         match *self {}
     }
-}
-
-/// An environment that is paused for the time of a call.
-#[derive(Debug)]
-pub(crate) struct PausedEnvironment {
-    pub(crate) id: EnvironmentId,
-    pub(crate) name: String,
-    pub(crate) engine: String,
-    pub(crate) address: String,
-    pub(crate) pid: u32,
 }
 
 /// The note of a pause, which does not exist here.

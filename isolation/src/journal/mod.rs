@@ -17,6 +17,7 @@ pub(crate) mod leases;
 pub(crate) use directory as leases;
 #[cfg(unix)]
 pub(crate) mod notes;
+pub(crate) mod paused_environment;
 #[cfg(unix)]
 pub(crate) mod pauses;
 #[cfg(not(unix))]

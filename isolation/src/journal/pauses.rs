@@ -5,23 +5,11 @@
 //! STATE/pauses/RANDOM   an environment, locked by the process that has paused it
 //! ```
 
-use serde::{Deserialize, Serialize};
-
 use super::directory::StateDirectory;
 use super::notes::{self, Note};
+use super::paused_environment::PausedEnvironment;
 use crate::environment::id::EnvironmentId;
 use crate::error::{Error, ErrorKind, Result};
-
-/// An environment that is paused for the time of a call.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct PausedEnvironment {
-    pub(crate) id: EnvironmentId,
-    pub(crate) name: String,
-    pub(crate) engine: String,
-    pub(crate) address: String,
-    /// The PID of the process that has paused it.
-    pub(crate) pid: u32,
-}
 
 /// The note of a pause. Dropping it leaves it to the collection.
 #[derive(Debug)]

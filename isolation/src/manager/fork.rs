@@ -8,7 +8,7 @@ use crate::engine::forks::ForkPoint;
 use crate::environment::paused::Paused;
 use crate::environment::{Environment, checks};
 use crate::error::{Error, Result};
-use crate::join::all;
+use crate::join::{all, both};
 use crate::spec::EnvironmentSpec;
 use crate::spec::lifetime::Lifetime;
 
@@ -85,38 +85,45 @@ impl Manager {
         };
         // All forks have the files and volumes of the same moment.
         let paused = Paused::begin(environment).await?;
-        let created = async {
-            let point = forks.fork_point().await?;
-            let making = (1..=count).map(|number| -> BoxFuture<'_, Result<Environment>> {
-                Box::pin(self.fork_one(environment, &point, number, options))
-            });
-            // After an error, the drop destroys the forks that were created.
-            all(making.collect()).await
+        let point = forks.fork_point().await;
+        let numbers = 1..=count;
+        let made = match point {
+            Err(error) => {
+                paused.end(environment).await?;
+                return Err(error);
+            }
+            // The environment goes on while its forks are made.
+            Ok(point) if point.is_lasting() => {
+                let point = &point;
+                let making = numbers.map(|number| -> BoxFuture<'_, Result<Environment>> {
+                    Box::pin(async move {
+                        let made = self.fork_one(environment, point, number, options).await?;
+                        self.started(made).await
+                    })
+                });
+                // After an error, the drop destroys the forks that were created.
+                let (resumed, made) = both(paused.end(environment), all(making.collect())).await;
+                resumed?;
+                made?
+            }
+            Ok(point) => {
+                let making = numbers.map(|number| -> BoxFuture<'_, Result<Environment>> {
+                    Box::pin(self.fork_one(environment, &point, number, options))
+                });
+                let created = all(making.collect()).await;
+                paused.end(environment).await?;
+                let starting = created?
+                    .into_iter()
+                    .map(|fork| -> BoxFuture<'_, Result<Environment>> { Box::pin(self.started(fork)) });
+                all(starting.collect()).await?
+            }
         };
-        let created = created.await;
-        paused.end(environment).await?;
-        let starting = created?
-            .into_iter()
-            .map(|fork| -> BoxFuture<'_, Result<Environment>> { Box::pin(self.started(fork)) });
-        let made = all(starting.collect()).await?;
         if options.lifetime == Lifetime::Kept {
             for fork in &made {
                 fork.keep().await?;
             }
         }
         Ok(made)
-    }
-
-    /// The state of an environment as it is now.
-    pub(super) async fn fork_point(&self, environment: &Environment) -> Result<ForkPoint> {
-        let shared = environment.shared();
-        let Some(forks) = shared.instance.forks() else {
-            return Err(shared.no_facet(Feature::Snapshots));
-        };
-        let paused = Paused::begin(environment).await?;
-        let point = forks.fork_point().await;
-        paused.end(environment).await?;
-        point
     }
 
     pub(super) async fn fork_one(

@@ -8,6 +8,7 @@ use tokio::task::JoinHandle;
 use super::Manager;
 use super::fork::{ForkOptions, MOST, check_lifetime};
 use crate::command::Command;
+use crate::engine::capabilities::Feature;
 use crate::engine::forks::ForkPoint;
 use crate::environment::paused::Paused;
 use crate::environment::{Environment, checks};
@@ -86,18 +87,29 @@ impl Manager {
             return Err(Error::invalid(why));
         }
         checks::exists(environment.status())?;
-        let mut point = self.fork_point(environment).await?;
+        let Some(forks) = environment.shared().instance.forks() else {
+            return Err(environment.shared().no_facet(Feature::Snapshots));
+        };
         let mut original = environment.clone();
-        let forks = environment.shared().instance.forks();
-        if forks.is_some_and(|forks| !forks.is_lasting()) {
-            // An unused fork keeps the state.
-            let paused = Paused::begin(environment).await?;
-            let kept = self
-                .fork_one(environment, &point, 0, &ForkOptions::default())
-                .await;
-            paused.end(environment).await?;
-            original = kept?;
-            point = self.fork_point(&original).await?;
+        let paused = Paused::begin(environment).await?;
+        let noted = async {
+            let point = forks.fork_point().await?;
+            match point.is_lasting() {
+                true => Ok((point, None)),
+                // An unused fork keeps the state.
+                false => {
+                    let options = ForkOptions::default();
+                    let kept = self.fork_one(environment, &point, 0, &options).await?;
+                    Ok((point, Some(kept)))
+                }
+            }
+        };
+        let noted: Result<_> = noted.await;
+        paused.end(environment).await?;
+        let (mut point, kept) = noted?;
+        if let Some(kept) = kept {
+            point = point_of_unused(&kept).await?;
+            original = kept;
         }
         let making = Making {
             manager: self.for_task(),
@@ -113,6 +125,15 @@ impl Manager {
         };
         forks.making.fill().await?;
         Ok(forks)
+    }
+}
+
+/// The state of an environment that was never started.
+async fn point_of_unused(environment: &Environment) -> Result<ForkPoint> {
+    let shared = environment.shared();
+    match shared.instance.forks() {
+        Some(forks) => forks.fork_point().await,
+        None => Err(shared.no_facet(Feature::Snapshots)),
     }
 }
 

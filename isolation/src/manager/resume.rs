@@ -9,7 +9,7 @@ use crate::engine::context::Context;
 use crate::environment::status::Status;
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Journal;
-use crate::journal::pauses::PausedEnvironment;
+use crate::journal::paused_environment::PausedEnvironment;
 
 /// The timeout of one environment.
 const TIMEOUT: Duration = Duration::from_secs(30);

@@ -1,16 +1,22 @@
 //! Copies a directory of this machine with everything that a snapshot of it would have. Where the
 //! file system can, files share their content until one of them is changed.
+//!
+//! Several threads copy: for many small files the time is that of the calls of the system, and not
+//! that of the contents. Each takes one directory at a time.
 
 use std::collections::HashMap;
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
 use std::io;
+use std::num::NonZeroUsize;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::directory_in::{described, is_gone, special_kind};
-use super::directory_out::{Me, make_special, set_attributes};
-use super::entry::{EntryKind, TreePath};
+use super::directory_out::{Me, make_special, set_attributes, set_attributes_of};
+use super::entry::{Entry, EntryKind, TreePath};
 use super::xattrs;
 use crate::error::{Error, Result};
 use crate::files::copy::Stop;
@@ -19,27 +25,149 @@ use crate::files::dir::{Dir, Kind};
 /// How deep a directory may be. Each level holds a file descriptor.
 const DEEPEST: usize = 256;
 
+/// The most threads of one copy.
+const THREADS: usize = 4;
+
+/// Looks at each file before it is copied: at its path relative to the directory, and at the open
+/// file, whose position must stay. Several threads call it.
+pub(crate) type Look<'a> = &'a (dyn Fn(&Path, &File, &Metadata) -> io::Result<()> + Sync);
+
 /// Copies the contents and the attributes of a directory into an empty one. A file with several
 /// names in it has several names in the copy, but none in common with the original. This blocks.
 pub(crate) fn clone_tree(from: &Path, to: &Path, stop: &Stop) -> Result<()> {
+    clone_tree_with(from, to, stop, &|_, _, _| Ok(()))
+}
+
+/// The same, with a look at each file.
+pub(crate) fn clone_tree_with(from: &Path, to: &Path, stop: &Stop, look: Look<'_>) -> Result<()> {
     let top = Dir::open(from).map_err(|e| Error::io("open the directory", from, e))?;
-    let mut cloning = Cloning {
-        names: HashMap::new(),
+    let cloning = Cloning {
+        top: to,
         me: Me::now(),
         stop,
+        look,
+        names: Mutex::default(),
+        state: Mutex::new(State {
+            waiting: vec![Job {
+                directory: Source::Top(top),
+                to: to.to_owned(),
+                depth: 0,
+            }],
+            ..State::default()
+        }),
+        changed: Condvar::new(),
     };
-    cloning.contents(&top, to, 0)
+    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    std::thread::scope(|scope| {
+        for _ in 1..threads.min(THREADS) {
+            scope.spawn(|| cloning.work());
+        }
+        cloning.work();
+    });
+    let state = cloning.state.into_inner().unwrap_or_else(PoisonError::into_inner);
+    match state.failed {
+        Some(error) => Err(error),
+        None => finish(state.copied, &cloning.me),
+    }
+}
+
+/// Sets the attributes of the directories last, and from the inside: each file changes the time of
+/// its directory, and a read-only directory takes none.
+fn finish(mut copied: Vec<(PathBuf, Entry)>, me: &Me) -> Result<()> {
+    copied.sort_by_key(|(path, _)| std::cmp::Reverse(path.components().count()));
+    for (path, entry) in copied {
+        set_attributes(&entry, &path, me).map_err(|e| Error::io("set the attributes of", &path, e))?;
+    }
+    Ok(())
 }
 
 struct Cloning<'a> {
-    /// The first name of files with several names, by inode.
-    names: HashMap<u64, PathBuf>,
+    top: &'a Path,
     me: Me,
     stop: &'a Stop,
+    look: Look<'a>,
+    /// The first name of files with several names, by device and inode. It is locked while such a
+    /// file is copied: its next name is a link to it.
+    names: Mutex<HashMap<(u64, u64), PathBuf>>,
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// The last one is taken first, so that few directories are open.
+    waiting: Vec<Job>,
+    /// How many threads copy a directory.
+    busy: usize,
+    copied: Vec<(PathBuf, Entry)>,
+    failed: Option<Error>,
+}
+
+/// A directory to be copied.
+struct Job {
+    directory: Source,
+    to: PathBuf,
+    depth: usize,
+}
+
+enum Source {
+    Top(Dir),
+    /// A name in a directory.
+    In(Arc<Dir>, OsString),
 }
 
 impl Cloning<'_> {
-    fn contents(&mut self, from: &Dir, to: &Path, depth: usize) -> Result<()> {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Copies directories until all are copied.
+    fn work(&self) {
+        while let Some(job) = self.next() {
+            // After a panic, the others do not wait for this thread.
+            let busy = Busy(self);
+            let copied = self.directory(job);
+            if let Err(error) = copied {
+                self.state().failed.get_or_insert(error);
+            }
+            drop(busy);
+        }
+    }
+
+    fn next(&self) -> Option<Job> {
+        let mut state = self.state();
+        loop {
+            if state.failed.is_some() {
+                return None;
+            }
+            if let Some(job) = state.waiting.pop() {
+                state.busy += 1;
+                return Some(job);
+            }
+            if state.busy == 0 {
+                return None;
+            }
+            let waited = self.changed.wait(state);
+            state = waited.unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn directory(&self, job: Job) -> Result<()> {
+        let Job { directory, to, depth } = job;
+        let from = match directory {
+            Source::Top(top) => top,
+            Source::In(parent, name) => {
+                let failed = |error| Error::io("copy", &parent.path_of(&name), error);
+                let inner = match parent.directory(&name) {
+                    // Removed meanwhile.
+                    Err(error) if is_gone(&error) => return Ok(()),
+                    opened => opened.map_err(failed)?,
+                };
+                DirBuilder::new().mode(0o700).create(&to).map_err(failed)?;
+                inner
+            }
+        };
+        let from = Arc::new(from);
         let failed = |error| Error::io("copy", from.path(), error);
         if depth > DEEPEST {
             let why = format!(
@@ -53,41 +181,55 @@ impl Cloning<'_> {
         entry.xattrs = xattrs::read(from.as_file()).map_err(failed)?;
         for name in from.names().map_err(failed)? {
             self.stop.check()?;
-            let (source, target) = (from.path_of(&name), to.join(&name));
-            let failed = |error| Error::io("copy", &source, error);
-            match from.kind(&name).map_err(failed)? {
-                // Removed meanwhile.
-                None => {}
-                Some(Kind::Directory) => {
-                    let inner = match from.directory(&name) {
-                        Err(error) if is_gone(&error) => continue,
-                        opened => opened.map_err(failed)?,
-                    };
-                    DirBuilder::new().mode(0o700).create(&target).map_err(failed)?;
-                    self.contents(&inner, &target, depth + 1)?;
-                }
-                Some(Kind::File) => {
-                    let file = match from.file(&name) {
-                        Err(error) if is_gone(&error) => continue,
-                        opened => opened.map_err(failed)?,
-                    };
-                    self.file(&file, &target).map_err(failed)?;
-                }
-                Some(Kind::Link | Kind::Special) => self.other(&source, &target).map_err(failed)?,
-            }
+            self.entry(&from, &name, &to, depth)?;
         }
-        // Last: each file changes the time, and a read-only directory takes none.
-        set_attributes(&entry, to, &self.me).map_err(|e| Error::io("set the attributes of", to, e))
+        self.state().copied.push((to, entry));
+        Ok(())
     }
 
-    fn file(&mut self, from: &File, to: &Path) -> io::Result<()> {
-        let meta = from.metadata()?;
-        if meta.nlink() > 1 {
-            if let Some(first) = self.names.get(&meta.ino()) {
-                return fs::hard_link(first, to);
+    fn entry(&self, from: &Arc<Dir>, name: &OsStr, to: &Path, depth: usize) -> Result<()> {
+        let target = to.join(name);
+        let failed = |error| Error::io("copy", &from.path_of(name), error);
+        match from.kind(name).map_err(failed)? {
+            // Removed meanwhile.
+            None => Ok(()),
+            Some(Kind::Directory) => {
+                self.state().waiting.push(Job {
+                    directory: Source::In(Arc::clone(from), name.to_owned()),
+                    to: target,
+                    depth: depth + 1,
+                });
+                self.changed.notify_one();
+                Ok(())
             }
-            self.names.insert(meta.ino(), to.to_owned());
+            Some(Kind::File) => {
+                let file = match from.file(name) {
+                    Err(error) if is_gone(&error) => return Ok(()),
+                    opened => opened.map_err(failed)?,
+                };
+                self.file(&file, &target).map_err(failed)
+            }
+            Some(Kind::Link | Kind::Special) => self.other(&from.path_of(name), &target).map_err(failed),
         }
+    }
+
+    fn file(&self, from: &File, to: &Path) -> io::Result<()> {
+        let meta = from.metadata()?;
+        if meta.nlink() == 1 {
+            return self.copy(from, &meta, to);
+        }
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (meta.dev(), meta.ino());
+        if let Some(first) = names.get(&key) {
+            return fs::hard_link(first, to);
+        }
+        self.copy(from, &meta, to)?;
+        names.insert(key, to.to_owned());
+        Ok(())
+    }
+
+    fn copy(&self, from: &File, meta: &Metadata, to: &Path) -> io::Result<()> {
+        (self.look)(to.strip_prefix(self.top).unwrap_or(to), from, meta)?;
         let mut options = OpenOptions::new();
         let mut file = options.write(true).create_new(true).mode(0o600).open(to)?;
         copy_content(from, &mut file)?;
@@ -95,9 +237,9 @@ impl Cloning<'_> {
             size: meta.len(),
             chunks: Vec::new(),
         };
-        let mut entry = described(&TreePath::root(), kind, &meta);
+        let mut entry = described(&TreePath::root(), kind, meta);
         entry.xattrs = xattrs::read(from)?;
-        set_attributes(&entry, to, &self.me)
+        set_attributes_of(&entry, &file, &self.me)
     }
 
     fn other(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -119,6 +261,16 @@ impl Cloning<'_> {
             },
         };
         set_attributes(&described(&TreePath::root(), kind, &meta), to, &self.me)
+    }
+}
+
+/// A thread that copies a directory.
+struct Busy<'a>(&'a Cloning<'a>);
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.state().busy -= 1;
+        self.0.changed.notify_all();
     }
 }
 

@@ -13,14 +13,14 @@ use super::left_out::LeftOut;
 use super::manifest::{Manifest, Snapshot, VERSION, without_values};
 use super::part_writer::{PartWriter, Previous};
 use super::progress::{OnProgress, Reporter};
-use super::store::SnapshotStore;
 use super::store::writer::StoreWriter;
+use super::store::{Session, SnapshotStore};
 use crate::engine::capabilities::Feature;
 use crate::environment::Environment;
 use crate::environment::checks;
 use crate::environment::paused::Paused;
 use crate::environment::status::Status;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::files::copy::{Stop, StopOnDrop};
 use crate::packages::{Package, PackageManager};
 
@@ -85,16 +85,19 @@ impl Environment {
             false => BTreeMap::new(),
         };
         let contents = saves.contents().await?;
-        let parent = self.parent(store, &options, &contents).await?;
         let opening = store.clone();
         let mut writer = blocking(move || opening.writer()).await?;
+        let mut parent = self.parent(&writer, store, &options, &contents).await?;
         let paused = Paused::begin(self).await?;
         let mut left_out = contents.left_out.clone();
         let mut parts = Vec::new();
         let work = async {
             for kind in contents.parts.clone() {
                 let (part, left);
-                (writer, part, left) = self.save_part(writer, kind, parent.as_ref(), &options).await?;
+                let previous = parent
+                    .as_mut()
+                    .and_then(|parent| parent.parts.remove(&kind.name()));
+                (writer, part, left) = self.save_part(writer, kind, previous, &options).await?;
                 parts.push(part);
                 left_out.extend(left);
             }
@@ -134,30 +137,12 @@ impl Environment {
         &self,
         writer: StoreWriter,
         kind: PartKind,
-        parent: Option<&Snapshot>,
+        previous: Option<Previous>,
         options: &SnapshotOptions,
     ) -> Result<(StoreWriter, super::Part, Vec<LeftOut>)> {
         let shared = self.shared();
         let Some(saves) = shared.instance.saves() else {
             return Err(shared.no_facet(Feature::Snapshots));
-        };
-        let previous = match parent.and_then(|parent| parent.manifest.part(&kind.name())) {
-            Some(part) => {
-                let (part, session) = (part.clone(), Arc::clone(writer.session()));
-                let entries = blocking(move || {
-                    let mut entries = part.entries(&session)?;
-                    let all = entries.len();
-                    // A file whose content is missing is read anew.
-                    entries.retain(|entry| entry.chunks().iter().all(|chunk| session.has(chunk)));
-                    let whole = entries.len() == all;
-                    Ok((entries, whole))
-                })
-                .await?;
-                let (entries, whole) = entries;
-                let by_path = entries.into_iter().map(|entry| (entry.path.clone(), entry));
-                (Some(Previous::new(by_path.collect())), whole)
-            }
-            None => (None, false),
         };
         let progress = Reporter::new(&options.progress, kind.name());
         let stop = Stop::default();
@@ -171,10 +156,11 @@ impl Environment {
     /// The snapshot from which unchanged files are taken over.
     async fn parent(
         &self,
+        writer: &StoreWriter,
         store: &SnapshotStore,
         options: &SnapshotOptions,
         contents: &Contents,
-    ) -> Result<Option<Snapshot>> {
+    ) -> Result<Option<Parent>> {
         if options.full {
             return Ok(None);
         }
@@ -183,25 +169,58 @@ impl Environment {
         let mut fitting = list.snapshots.into_iter().filter(|snapshot| {
             snapshot.manifest.environment == *self.id() && snapshot.manifest.source == contents.source
         });
-        match wanted {
-            None => {
-                let (store, newest) = (store.clone(), fitting.next_back());
-                blocking(move || match newest {
-                    Some(newest) if store.has_lists(&newest)? => Ok(Some(newest)),
-                    _ => Ok(None),
-                })
-                .await
+        let found = match wanted {
+            None => fitting.next_back(),
+            Some(id) => fitting.find(|snapshot| snapshot.id == id),
+        };
+        let session = Arc::clone(writer.session());
+        match (found, wanted) {
+            (Some(found), _) => {
+                let read = blocking(move || Parent::read(&found, &session)).await;
+                match read {
+                    // Everything is read anew instead.
+                    Err(error) if error.kind() == ErrorKind::Corrupt && wanted.is_none() => Ok(None),
+                    read => read.map(Some),
+                }
             }
-            Some(id) => fitting
-                .find(|snapshot| snapshot.id == id)
-                .map(Some)
-                .ok_or_else(|| {
-                    Error::invalid(format!(
-                        "{} is not a snapshot of this environment; leave out the parent, or save it in full",
-                        id.short()
-                    ))
-                }),
+            (None, None) => Ok(None),
+            (None, Some(id)) => Err(Error::invalid(format!(
+                "{} is not a snapshot of this environment; leave out the parent, or save it in full",
+                id.short()
+            ))),
         }
+    }
+}
+
+/// The snapshot on which a new one is based, and its parts by their names.
+struct Parent {
+    id: Digest,
+    parts: BTreeMap<String, Previous>,
+}
+
+impl Parent {
+    /// Reads the lists of its files. This blocks.
+    fn read(snapshot: &Snapshot, session: &Session) -> Result<Self> {
+        let mut parts = BTreeMap::new();
+        for part in &snapshot.manifest.parts {
+            let mut entries = part.entries(session)?;
+            let all = entries.len();
+            // A file whose content is missing is read anew.
+            entries.retain(|entry| entry.chunks().iter().all(|chunk| session.has(chunk)));
+            let previous = Previous {
+                is_whole: entries.len() == all,
+                entries: entries
+                    .into_iter()
+                    .map(|entry| (entry.path.clone(), entry))
+                    .collect(),
+                tree: part.tree.clone(),
+            };
+            parts.insert(part.name.clone(), previous);
+        }
+        Ok(Self {
+            id: snapshot.id,
+            parts,
+        })
     }
 }
 

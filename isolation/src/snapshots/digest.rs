@@ -37,7 +37,13 @@ impl Digest {
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        // At once: a list of files has many digests.
+        let mut text = [0; 64];
+        for (byte, two) in self.0.iter().zip(text.chunks_exact_mut(2)) {
+            two.copy_from_slice(&[DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+        }
+        f.write_str(std::str::from_utf8(&text).unwrap_or_default())
     }
 }
 
@@ -55,13 +61,17 @@ impl FromStr for Digest {
             let why = format!("{text:?} is not a SHA-256 digest; it has 64 hexadecimal digits");
             Error::new(ErrorKind::Corrupt, why)
         };
-        let is_hex = |byte: &u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(byte);
-        if text.len() != 64 || !text.bytes().all(|byte| is_hex(&byte)) {
+        if text.len() != 64 {
             return Err(invalid());
         }
+        let digit = |byte: u8| match byte {
+            b'0'..=b'9' => Ok(byte - b'0'),
+            b'a'..=b'f' => Ok(byte - b'a' + 10),
+            _ => Err(invalid()),
+        };
         let mut bytes = [0; 32];
-        for (at, byte) in bytes.iter_mut().enumerate() {
-            *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).map_err(|_| invalid())?;
+        for (byte, two) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+            *byte = digit(two[0])? << 4 | digit(two[1])?;
         }
         Ok(Self(bytes))
     }

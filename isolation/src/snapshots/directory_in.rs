@@ -148,9 +148,7 @@ impl Walk<'_> {
     fn special(&mut self, at: &Path, path: &TreePath) -> Result<()> {
         let meta = fs::symlink_metadata(at).map_err(|e| Error::io("inspect", at, e))?;
         let Some(kind) = special_kind(&meta) else {
-            let what = format!("the socket {path}");
-            self.writer
-                .leave_out(LeftOut::new(what, "a socket ends with its process"));
+            self.writer.leave_out(LeftOut::socket(path));
             return Ok(());
         };
         let mut entry = self.described(path, kind, &meta);

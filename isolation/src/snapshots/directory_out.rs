@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, chown, lchown, symlink};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, chown, fchown, lchown, symlink};
 use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps};
@@ -165,6 +165,15 @@ impl Me {
         }
     }
 
+    /// The permissions of an entry here. Without its owner, a program would run as this user
+    /// instead.
+    fn mode(&self, entry: &Entry) -> u32 {
+        match self.can_give(entry) {
+            true => entry.mode,
+            false => entry.mode & !0o6000,
+        }
+    }
+
     /// The user and the group of an entry, if they are not those of this process.
     fn owner(&self, entry: &Entry) -> io::Result<Option<(u32, u32)>> {
         let outside = |id: u64| {
@@ -205,29 +214,36 @@ pub(super) fn set_attributes(entry: &Entry, path: &Path, me: &Me) -> io::Result<
         let attributes = me.owners.attributes_outside(&entry.xattrs);
         xattrs::write(&File::open(path)?, &attributes, me.uid == 0)?;
     }
-    // Without its owner, a program would run as this user instead.
-    let mode = match me.can_give(entry) {
-        true => entry.mode,
-        false => entry.mode & !0o6000,
-    };
-    fs::set_permissions(path, Permissions::from_mode(mode))?;
+    fs::set_permissions(path, Permissions::from_mode(me.mode(entry)))?;
     set_times(entry, path)
 }
 
+/// The same for an open file.
+pub(super) fn set_attributes_of(entry: &Entry, file: &File, me: &Me) -> io::Result<()> {
+    if let Some((uid, gid)) = me.owner(entry)? {
+        fchown(file, Some(uid), Some(gid))?;
+    }
+    if !entry.xattrs.is_empty() {
+        let attributes = me.owners.attributes_outside(&entry.xattrs);
+        xattrs::write(file, &attributes, me.uid == 0)?;
+    }
+    file.set_permissions(Permissions::from_mode(me.mode(entry)))?;
+    Ok(rustix::fs::futimens(file, &times(entry))?)
+}
+
 fn set_times(entry: &Entry, path: &Path) -> io::Result<()> {
+    let flags = AtFlags::SYMLINK_NOFOLLOW;
+    Ok(rustix::fs::utimensat(CWD, path, &times(entry), flags)?)
+}
+
+fn times(entry: &Entry) -> Timestamps {
     let (tv_sec, nanos) = entry.mtime;
     let time = Timespec {
         tv_sec,
         tv_nsec: nanos.into(),
     };
-    let times = Timestamps {
+    Timestamps {
         last_access: time,
         last_modification: time,
-    };
-    Ok(rustix::fs::utimensat(
-        CWD,
-        path,
-        &times,
-        AtFlags::SYMLINK_NOFOLLOW,
-    )?)
+    }
 }

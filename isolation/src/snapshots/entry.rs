@@ -274,6 +274,25 @@ impl Entry {
         }
     }
 
+    /// The same in a directory, which the root becomes.
+    pub(crate) fn in_directory(&self, top: &TreePath) -> Self {
+        let inside = |path: &TreePath| match path.is_root() {
+            true => top.clone(),
+            false => top.join(path.as_bytes()),
+        };
+        let kind = match &self.kind {
+            EntryKind::HardLink { target } => EntryKind::HardLink {
+                target: inside(target),
+            },
+            kind => kind.clone(),
+        };
+        Self {
+            path: inside(&self.path),
+            kind,
+            ..self.clone()
+        }
+    }
+
     /// Whether everything but the stamp is equal: also in another environment.
     pub fn is_same(&self, other: &Self) -> bool {
         let without = |entry: &Self| Self {

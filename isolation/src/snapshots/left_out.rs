@@ -20,4 +20,9 @@ impl LeftOut {
             why: why.into(),
         }
     }
+
+    /// A socket at this path.
+    pub(crate) fn socket(path: impl std::fmt::Display) -> Self {
+        Self::new(format!("the socket {path}"), "a socket ends with its process")
+    }
 }

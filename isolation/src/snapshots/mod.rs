@@ -24,6 +24,7 @@
 //! **Authors of engines** implement the facet [`Saves`](crate::Saves): a [`PartWriter`] takes a
 //! directory or a tar archive, a [`PartReader`] writes one.
 
+mod carried;
 mod clone_tree;
 mod contents;
 mod create;
@@ -41,6 +42,7 @@ mod owners;
 mod part_reader;
 mod part_writer;
 mod progress;
+mod put;
 mod restore;
 mod saved_state;
 mod store;
@@ -51,12 +53,12 @@ mod xattrs;
 
 use crate::error::{Error, Result};
 
-pub(crate) use clone_tree::{clone_tree, copy_content};
+pub(crate) use carried::{begin as begin_carried, complete as complete_carried};
+pub(crate) use clone_tree::{clone_tree, clone_tree_with, copy_content};
 pub use contents::{Contents, PartKind};
 pub use create::{Saved, SnapshotOptions};
 pub use diff::{Change, ConfigurationChange, FileChange, SnapshotDifference};
 pub use digest::Digest;
-#[cfg(target_os = "linux")]
 pub(crate) use directory_in::View;
 #[cfg(target_os = "linux")]
 pub(crate) use directory_out::Differing;
@@ -69,6 +71,7 @@ pub(crate) use owners::Owners;
 pub use part_reader::PartReader;
 pub use part_writer::PartWriter;
 pub use progress::{OnProgress, Progress};
+pub(crate) use put::put;
 pub use restore::{RestoreOptions, Restored};
 pub use saved_state::SavedState;
 pub use store::{Collected, SnapshotList, SnapshotStore, StoreUsage, VARIABLE, Verified};

@@ -6,6 +6,7 @@ use std::io::Read;
 use std::sync::Arc;
 
 use super::contents::PartKind;
+use super::digest::Digest;
 use super::entry::{Entry, EntryKind, TreePath};
 use super::left_out::LeftOut;
 use super::manifest::Part;
@@ -14,8 +15,29 @@ use super::store::writer::StoreWriter;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::copy::Stop;
 
-/// The entries of a part in an earlier snapshot.
-pub(super) type Previous = Arc<BTreeMap<TreePath, Entry>>;
+/// A part in an earlier snapshot.
+#[derive(Debug, Default)]
+pub(super) struct Previous {
+    /// Its entries, without those whose content is missing.
+    pub(super) entries: BTreeMap<TreePath, Entry>,
+    /// Whether that is all of them.
+    pub(super) is_whole: bool,
+    /// The chunks of the list of its entries.
+    pub(super) tree: Vec<Digest>,
+}
+
+impl Previous {
+    /// The chunks of a file; empty without one.
+    fn chunks(&self, path: &TreePath) -> &[Digest] {
+        match self.entries.get(path).map(|entry| (&entry.kind, entry)) {
+            Some((EntryKind::HardLink { target }, _)) => {
+                self.entries.get(target).map(Entry::chunks).unwrap_or_default()
+            }
+            Some((_, entry)) => entry.chunks(),
+            None => &[],
+        }
+    }
+}
 
 /// Takes the files of one part into a snapshot. Its calls block.
 ///
@@ -24,9 +46,9 @@ pub struct PartWriter {
     pub(super) store: StoreWriter,
     kind: PartKind,
     entries: BTreeMap<TreePath, Entry>,
-    previous: Option<Previous>,
-    /// Whether the earlier snapshot has the content of all its entries.
-    whole: bool,
+    previous: Option<Arc<Previous>>,
+    /// Whether everything is read anew.
+    is_anew: bool,
     pub(super) left_out: Vec<LeftOut>,
     pub(super) progress: Reporter,
     pub(super) bytecode: bool,
@@ -46,7 +68,7 @@ impl PartWriter {
     pub(super) fn new(
         store: StoreWriter,
         kind: PartKind,
-        (previous, whole): (Option<Previous>, bool),
+        previous: Option<Previous>,
         progress: Reporter,
         bytecode: bool,
         stop: &Stop,
@@ -55,8 +77,8 @@ impl PartWriter {
             store,
             kind,
             entries: BTreeMap::new(),
-            previous,
-            whole,
+            previous: previous.map(Arc::new),
+            is_anew: false,
             left_out: Vec::new(),
             progress,
             bytecode,
@@ -82,17 +104,20 @@ impl PartWriter {
 
     /// The entries of this part in the snapshot on which this one is based; `None` for a full one.
     pub fn previous(&self) -> Option<&BTreeMap<TreePath, Entry>> {
-        self.previous.as_deref()
+        let previous = self.previous.as_deref().filter(|_| !self.is_anew);
+        previous.map(|previous| &previous.entries)
     }
 
     /// As [`previous`](Self::previous), if nothing of it is missing in the store.
     pub fn previous_whole(&self) -> Option<&BTreeMap<TreePath, Entry>> {
-        self.previous().filter(|_| self.whole)
+        let is_whole = self.previous.as_ref().is_some_and(|previous| previous.is_whole);
+        self.previous().filter(|_| is_whole)
     }
 
-    /// From now on there is no earlier snapshot: everything is read anew.
+    /// From now on there is no earlier snapshot: everything is read anew. The new contents are
+    /// still compared with the earlier ones, so that equal parts are stored once and soon found.
     pub fn start_anew(&mut self) {
-        self.previous = None;
+        self.is_anew = true;
         self.entries.clear();
     }
 
@@ -107,7 +132,9 @@ impl PartWriter {
 
     /// Adds a file with its content. The kind of the entry is replaced.
     pub fn add_file(&mut self, mut entry: Entry, content: impl Read) -> Result<()> {
-        let (size, chunks) = self.store.content(content)?;
+        let previous = self.previous.clone();
+        let before = previous.as_deref().map(|previous| previous.chunks(&entry.path));
+        let (size, chunks) = self.store.content(content, before.unwrap_or_default())?;
         entry.kind = EntryKind::File { size, chunks };
         self.add(entry)
     }
@@ -135,6 +162,11 @@ impl PartWriter {
         self.add(Entry::directory(TreePath::root()))
     }
 
+    /// Changes the entries, but not their paths.
+    pub(crate) fn change(&mut self, change: impl FnMut(&mut Entry)) {
+        self.entries.values_mut().for_each(change);
+    }
+
     /// Gives each entry the mark by which the engine recognises it in the next snapshot.
     pub fn stamp(&mut self, mark: impl Fn(&TreePath) -> (u64, i128)) {
         for (path, entry) in &mut self.entries {
@@ -160,7 +192,8 @@ impl PartWriter {
                 .map_err(|error| Error::new(ErrorKind::Corrupt, error.to_string()))?;
             text.push(b'\n');
         }
-        let (_, tree) = self.store.content(&text[..])?;
+        let before = self.previous.as_deref().map(|previous| &previous.tree[..]);
+        let (_, tree) = self.store.content(&text[..], before.unwrap_or_default())?;
         let part = Part {
             name: self.kind.name(),
             kind: self.kind,

@@ -174,9 +174,22 @@ impl PartReader {
     /// Writes the files as a tar archive whose names begin at the root of the part. `keep` leaves
     /// out entries.
     pub fn write_archive(&self, to: &mut impl Write, keep: impl Fn(&Entry) -> bool) -> Result<()> {
+        self.write_archive_below(&TreePath::root(), to, keep)
+    }
+
+    /// The same; each name begins with the path of a directory.
+    pub(crate) fn write_archive_below(
+        &self,
+        top: &TreePath,
+        to: &mut impl Write,
+        keep: impl Fn(&Entry) -> bool,
+    ) -> Result<()> {
         let mut progress = self.reporter();
         for entry in self.entries()?.iter().filter(|entry| keep(entry)) {
-            self.write_entry(entry, to)?;
+            match top.is_root() {
+                true => self.write_entry(entry, to)?,
+                false => self.write_entry(&entry.in_directory(top), to)?,
+            }
             progress.entry(entry.size());
         }
         progress.end();

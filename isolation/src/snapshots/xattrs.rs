@@ -14,15 +14,23 @@ const KEPT: [&str; 3] = ["user.", "security.capability", "system.posix_acl_"];
 #[cfg(target_os = "linux")]
 const LONGEST: usize = 64 << 10;
 
+/// The length of most lists.
+#[cfg(target_os = "linux")]
+const USUAL: usize = 256;
+
 /// The extended attributes of a file or directory.
 #[cfg(target_os = "linux")]
 pub(super) fn read(file: &File) -> io::Result<BTreeMap<String, Bytes>> {
     let mut found = BTreeMap::new();
-    let mut list = vec![0; LONGEST];
-    let length = match rustix::fs::flistxattr(file, &mut list[..]) {
-        Ok(length) => length,
-        Err(rustix::io::Errno::NOTSUP) => return Ok(found),
-        Err(error) => return Err(error.into()),
+    // Most files have none.
+    let mut list = vec![0; USUAL];
+    let length = loop {
+        match rustix::fs::flistxattr(file, &mut list[..]) {
+            Ok(length) => break length,
+            Err(rustix::io::Errno::RANGE) if list.len() < LONGEST => list.resize(LONGEST, 0),
+            Err(rustix::io::Errno::NOTSUP) => return Ok(found),
+            Err(error) => return Err(error.into()),
+        }
     };
     let names = list[..length].split(|byte| *byte == 0);
     for name in names.filter_map(|name| std::str::from_utf8(name).ok()) {

@@ -3,8 +3,13 @@
 use std::fs;
 use std::time::Duration;
 
+use isolation::engines::basic::BasicEngine;
+use isolation::engines::sandbox::SandboxEngine;
 use isolation::snapshots::{RestoreOptions, Snapshot, SnapshotOptions, SnapshotStore};
-use isolation::{Environment, EnvironmentSpec, ErrorKind, ForkOptions, Manager, Mount};
+use isolation::{
+    Destination, EngineChoice, Environment, EnvironmentSpec, ErrorKind, ForkOptions, Manager, MigrateOptions,
+    Mount, Registry,
+};
 
 use crate::images::WithImage;
 use crate::support::{Fixture, as_ordinary_user, manager, printed, rustix_is_root};
@@ -222,4 +227,54 @@ async fn snapshot_of_another_kind_is_refused() {
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(error.to_string().contains("isolate migrate"), "{error}");
+}
+
+/// A directory moves to this machine and back, with what both have.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn special_files_move_to_a_directory_and_back() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    let mut registry = Registry::new();
+    registry
+        .register(SandboxEngine::below(fixture.base.path()))
+        .unwrap();
+    registry
+        .register(BasicEngine::below(fixture.base.path()))
+        .unwrap();
+    let manager = Manager::new(registry);
+    let choice = EngineChoice::Named("sandbox".to_owned());
+    let source = manager.create(&choice, EnvironmentSpec::default()).await.unwrap();
+    let make = "mkdir -p /work/d && cd /work && mkfifo -m 640 p && echo x >a && ln a d/b && chmod 4755 a && \
+                ln -s a l && chmod 500 d";
+    printed(&source, make).await;
+    if rustix_is_root() {
+        printed(&source, "chown 5:6 /work/a /work/p && chmod 4755 /work/a").await;
+    }
+    let look = "stat -c '%n %F %a %u:%g' p a d/b d l; stat -c %h a; cat d/b";
+    let inside = format!("cd /work && {look}");
+    let before = printed(&source, &inside).await;
+    let there = MigrateOptions {
+        directory: Some("/work".to_owned()),
+        ..MigrateOptions::default()
+    };
+    let there = manager
+        .migrate(&source, &Destination::engine("basic"), there)
+        .await;
+    let there = there.unwrap();
+    let back = Destination::engine("sandbox");
+    let back = manager.migrate(&there.environment, &back, MigrateOptions::default());
+    let back = back.await.unwrap();
+    assert_eq!(printed(&back.environment, &inside).await, before);
+    if rustix_is_root() {
+        assert_eq!(printed(&there.environment, look).await, before);
+        let lost = there.plan.lost.iter().chain(&back.plan.lost);
+        let owners: Vec<_> = lost.filter(|left| left.what.contains("owners")).collect();
+        assert!(owners.is_empty(), "{owners:?}");
+    }
+}
+
+#[test]
+fn special_files_move_as_an_ordinary_user() {
+    as_ordinary_user("snapshots::special_files_move_to_a_directory_and_back");
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
 use engine_api::containers::{PathStat, UploadArchive};
-use engine_api::{ErrorKind, Upload, archive};
+use engine_api::{ErrorKind, RawBytes, Upload, archive};
 
 use super::container::ContainerRef;
 use super::diagnostics::to_error;
@@ -63,6 +63,16 @@ pub(super) async fn upload(
             archive::pack(path, if whole { "." } else { name }).map_err(unreadable)?
         }
     };
+    extract(container, root, archive, target).await
+}
+
+/// Extracts an archive in the directory `root`. Its paths begin with `target`, which messages name.
+pub(super) async fn extract(
+    container: &ContainerRef,
+    root: &str,
+    archive: Upload,
+    target: &str,
+) -> Result<()> {
     let options = UploadArchive {
         no_overwrite_dir_non_dir: true,
         ..UploadArchive::default()
@@ -116,21 +126,71 @@ pub(super) async fn copy_out(
     source: &str,
     target: &Path,
 ) -> Result<()> {
-    let mut source = real_parent(container, mounts, source).await?;
-    if mounts.way_of_copy_out(&source) == Way::Daemon {
-        let (found, stat) = find(container, &source).await?;
-        if mounts.way_of_copy_out(&found) == Way::Daemon {
-            if !stat.is_dir() && !stat.is_file() {
-                let why = format!("cannot copy {found}: it is a socket, a pipe or a device");
-                return Err(Error::invalid(why));
-            }
-            return download(container, &found, target).await;
-        }
-        source = found;
+    let source = Source::find(container, mounts, source).await?;
+    if source
+        .stat
+        .as_ref()
+        .is_some_and(|stat| !stat.is_dir() && !stat.is_file())
+    {
+        let why = format!("cannot copy {}: it is a socket, a pipe or a device", source.path);
+        return Err(Error::invalid(why));
     }
-    let staged = StagedCopy::new(container);
-    staged.get(&source).await?;
-    download(container, &staged.path(), target).await
+    download(container, &source.path, target).await
+}
+
+/// An archive of a directory, and the path that it shows; it is complete while that exists.
+/// `source` is absolute, without `.` and `..`.
+pub(super) async fn directory(
+    container: &ContainerRef,
+    mounts: &MountTable,
+    source: &str,
+) -> Result<(RawBytes, Source)> {
+    let source = Source::find(container, mounts, source).await?;
+    if source.stat.as_ref().is_some_and(|stat| !stat.is_dir()) {
+        return Err(Error::invalid(format!("{} is not a directory", source.path)));
+    }
+    let containers = container.docker.containers();
+    let archive = containers.download(container.id(), &source.path).await;
+    let archive = archive.map_err(|error| absent(error, &source.path))?;
+    Ok((archive, source))
+}
+
+/// A path that the daemon sees.
+pub(super) struct Source {
+    path: String,
+    /// What it is; `None` for a copy that a command has made.
+    stat: Option<PathStat>,
+    /// Removes the copy in the container.
+    _staged: Option<StagedCopy>,
+}
+
+impl Source {
+    /// The last part of the path, with which the paths of an archive begin.
+    pub(super) fn name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or_default()
+    }
+
+    async fn find(container: &ContainerRef, mounts: &MountTable, source: &str) -> Result<Self> {
+        let mut source = real_parent(container, mounts, source).await?;
+        if mounts.way_of_copy_out(&source) == Way::Daemon {
+            let (found, stat) = find(container, &source).await?;
+            if mounts.way_of_copy_out(&found) == Way::Daemon {
+                return Ok(Self {
+                    path: found,
+                    stat: Some(stat),
+                    _staged: None,
+                });
+            }
+            source = found;
+        }
+        let staged = StagedCopy::new(container);
+        staged.get(&source).await?;
+        Ok(Self {
+            path: staged.path(),
+            stat: None,
+            _staged: Some(staged),
+        })
+    }
 }
 
 /// The path without links above its last part, if a link could lead to a mount.

@@ -41,13 +41,9 @@ impl Forks for RemoteInstance {
         Box::pin(async {
             let peer = self.engine.reach().await?;
             let Point { point } = peer.request(Call::ForkPoint(self.of())).await?;
-            Ok(ForkPoint::new(RemotePoint { peer, point }))
+            // The protocol has no field for it: the state may be the environment itself.
+            Ok(ForkPoint::new(RemotePoint { peer, point }).of_original())
         })
-    }
-
-    /// The protocol has no field for it, so the state may be the environment itself.
-    fn is_lasting(&self) -> bool {
-        false
     }
 }
 

@@ -1,6 +1,8 @@
 //! Saves, restores and forks environments that are directories of this machine.
 
-use std::path::PathBuf;
+use std::fs::{File, Metadata};
+use std::io;
+use std::path::{Path, PathBuf};
 
 use super::base::Base;
 use super::blocking;
@@ -11,8 +13,10 @@ use crate::engine::forks::{ForkPoint, Forks};
 use crate::engine::saves::Saves;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{EventKind, Subject};
-use crate::files::copy::{Stop, StopOnDrop};
-use crate::snapshots::{Contents, Owners, PartKind, PartWriter, SavedState, clone_tree};
+use crate::files::copy::{Place, Stop, StopOnDrop};
+use crate::snapshots::{
+    Contents, Owners, PartKind, PartReader, PartWriter, SavedState, View, clone_tree_with, put,
+};
 
 /// The directory that forks copy.
 #[derive(Debug)]
@@ -49,20 +53,59 @@ impl Saves for HostInstance {
             .await
         })
     }
+
+    fn save_directory<'a>(
+        &'a self,
+        path: &'a str,
+        mut part: PartWriter,
+    ) -> BoxFuture<'a, Result<Option<PartWriter>>> {
+        Box::pin(async move {
+            self.check_exists()?;
+            let directory = self.resolve(path)?;
+            blocking(self.engine, move || {
+                let view = View {
+                    owners: owners(),
+                    ..View::default()
+                };
+                part.add_directory_as(&directory, &view)?;
+                Ok(Some(part))
+            })
+            .await
+        })
+    }
+
+    fn write_directory<'a>(&'a self, path: &'a str, part: PartReader) -> BoxFuture<'a, Result<Option<u64>>> {
+        Box::pin(async move {
+            self.check_exists()?;
+            let (root, to) = (self.directory().root(), self.resolve(path)?);
+            let stop = Stop::default();
+            let _guard = StopOnDrop(stop.clone());
+            blocking(self.engine, move || {
+                let at = Place::made_inside(&root, &to)?;
+                let differing = put(&part, &at, owners(), &stop)?;
+                Ok(Some(differing.owners))
+            })
+            .await
+        })
+    }
+}
+
+/// The users of this machine, as those of an environment: root has them all, another user only
+/// itself.
+fn owners() -> Owners {
+    match rustix::process::geteuid().is_root() {
+        true => Owners::Same,
+        false => Owners::Caller,
+    }
 }
 
 impl Forks for HostInstance {
     fn fork_point(&self) -> BoxFuture<'_, Result<ForkPoint>> {
         let point = self.check_exists().map(|()| {
             let root = self.directory().root();
-            ForkPoint::new(Original { root })
+            ForkPoint::new(Original { root }).of_original()
         });
         Box::pin(std::future::ready(point))
-    }
-
-    /// It is the directory itself.
-    fn is_lasting(&self) -> bool {
-        false
     }
 }
 
@@ -97,23 +140,30 @@ impl Base {
         Ok(made)
     }
 
-    /// Creates the directory of an environment with copies of the files of another one; returns the
-    /// root of that one, too.
+    /// The root of the environment of a fork point.
+    pub(crate) fn original(point: &ForkPoint) -> Result<&Path> {
+        match point.get() {
+            Some(Original { root }) => Ok(root.as_path()),
+            None => Err(Error::invalid("the fork point belongs to another engine")),
+        }
+    }
+
+    /// Creates the directory of an environment with copies of the files of another one, and looks
+    /// at each of them.
     pub(crate) async fn fork(
         &self,
         new: NewEnvironment<'_>,
         point: &ForkPoint,
-    ) -> Result<(HostInstance, PathBuf)> {
-        let Some(Original { root }) = point.get() else {
-            return Err(Error::invalid("the fork point belongs to another engine"));
-        };
+        look: impl Fn(&Path, &File, &Metadata) -> io::Result<()> + Send + Sync + 'static,
+    ) -> Result<HostInstance> {
+        let root = Self::original(point)?.to_owned();
         let made = self.begin_empty(new)?;
         made.directory().lay_out_root()?;
-        let (from, to) = (root.clone(), made.directory().root());
+        let to = made.directory().root();
         let stop = Stop::default();
         let _guard = StopOnDrop(stop.clone());
-        blocking(self.engine(), move || clone_tree(&from, &to, &stop)).await?;
-        Ok((made, root.clone()))
+        blocking(self.engine(), move || clone_tree_with(&root, &to, &stop, &look)).await?;
+        Ok(made)
     }
 }
 

@@ -17,7 +17,11 @@ use crate::engine::saves::Saves;
 use crate::engines::docker;
 use crate::engines::host::blocking;
 use crate::error::{Error, ErrorKind, Result};
-use crate::snapshots::{Contents, LeftOut, PartKind, PartWriter, SavedState, TreePath, View, image_config};
+use crate::files::copy::{Stop, StopOnDrop};
+use crate::files::dir::Kind;
+use crate::snapshots::{
+    Contents, LeftOut, PartKind, PartReader, PartWriter, SavedState, TreePath, View, image_config, put,
+};
 use crate::spec::EnvironmentSpec;
 use crate::spec::mount::{Mount, MountSource};
 
@@ -79,20 +83,60 @@ impl Saves for SandboxInstance {
             .await
         })
     }
+
+    fn save_directory<'a>(
+        &'a self,
+        path: &'a str,
+        mut part: PartWriter,
+    ) -> BoxFuture<'a, Result<Option<PartWriter>>> {
+        Box::pin(async move {
+            self.check_exists()?;
+            let (sandbox, path) = (Arc::clone(&self.sandbox), path.to_owned());
+            blocking(NAME, move || {
+                let owners = sandbox.layout.identity().owners();
+                sandbox.with_place(&path, false, |place| {
+                    match place.kind()? {
+                        Some(Kind::Directory) if !place.is_in_proc()? => {}
+                        Some(_) => return Err(Error::invalid(format!("{path} is not a directory of files"))),
+                        None => return Err(Error::not_found("the path does not exist in the environment")),
+                    }
+                    let view = View {
+                        owners,
+                        ..View::default()
+                    };
+                    part.add_directory_as(&place.reach().join(place.parts().1), &view)?;
+                    Ok(Some(part))
+                })
+            })
+            .await
+        })
+    }
+
+    fn write_directory<'a>(&'a self, path: &'a str, part: PartReader) -> BoxFuture<'a, Result<Option<u64>>> {
+        Box::pin(async move {
+            self.check_exists()?;
+            let (sandbox, path) = (Arc::clone(&self.sandbox), path.to_owned());
+            let stop = Stop::default();
+            let _guard = StopOnDrop(stop.clone());
+            blocking(NAME, move || {
+                let owners = sandbox.layout.identity().owners();
+                sandbox.with_place(&path, true, |at| {
+                    let differing = put(&part, &at, owners, &stop)?;
+                    Ok(Some(differing.owners))
+                })
+            })
+            .await
+        })
+    }
 }
 
 impl Forks for SandboxInstance {
     fn fork_point(&self) -> BoxFuture<'_, Result<ForkPoint>> {
         let point = self.check_exists().map(|()| {
             let layout = self.sandbox.layout.clone();
-            ForkPoint::new(Original(layout))
+            ForkPoint::new(Original(layout)).of_original()
         });
         Box::pin(std::future::ready(point))
-    }
-
-    /// It is the environment itself.
-    fn is_lasting(&self) -> bool {
-        false
     }
 }
 

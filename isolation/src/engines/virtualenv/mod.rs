@@ -29,6 +29,7 @@ mod dependencies;
 mod find;
 mod interpreter;
 mod known;
+mod naming;
 mod options;
 mod problem;
 mod proof;
@@ -45,6 +46,7 @@ mod validate;
 
 use std::any::Any;
 use std::collections::BTreeMap;
+use std::fs::{File, Metadata};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -69,9 +71,11 @@ use crate::spec::EnvironmentSpec;
 use activation::Activation;
 use interpreter::Interpreter;
 use known::Known;
+use naming::{Search, Searched};
 pub use options::VirtualenvOptions;
 pub use problem::VirtualenvProblem;
 use pyvenv_cfg::PyvenvCfg;
+use relocate::Moved;
 pub(crate) use relocate::{Elsewhere, prepare_for};
 pub use request::PythonRequest;
 use template::Template;
@@ -88,6 +92,7 @@ pub struct VirtualenvEngine {
     base: Base,
     cache: Option<PathBuf>,
     interpreters: Arc<Interpreters>,
+    searched: Arc<Searched>,
 }
 
 /// The interpreters that were found, by request, with the time of the program's last change.
@@ -113,6 +118,7 @@ impl VirtualenvEngine {
             base: Base::new(NAME, base.into()),
             cache: None,
             interpreters: Arc::default(),
+            searched: Arc::default(),
         }
     }
 
@@ -168,7 +174,7 @@ impl VirtualenvEngine {
     async fn relocated(
         &self,
         made: HostInstance,
-        from: Option<PathBuf>,
+        from: Option<Moved>,
         spec: &EnvironmentSpec,
     ) -> Result<Box<dyn Instance>> {
         let root = made.directory().root();
@@ -176,8 +182,9 @@ impl VirtualenvEngine {
         let scratch = made.directory().path().join("proof");
         let stop = Stop::default();
         let _guard = StopOnDrop(stop.clone());
+        let known = self.known();
         blocking(NAME, move || {
-            relocate::relocate(from.as_deref(), &root, &scratch, &stop)
+            relocate::relocate(from.as_ref(), &root, &scratch, &known, &stop)
         })
         .await?;
         let made = made.with_setup(Arc::new(activation)).complete().await?;
@@ -319,8 +326,8 @@ impl Engine for VirtualenvEngine {
         Box::pin(async move {
             check_path(self.base.path())?;
             let made = self.base.restore(new, state).await?;
-            let location = state.manifest().location.clone();
-            self.relocated(made, location, new.spec).await
+            let moved = state.manifest().location.clone().map(Moved::from);
+            self.relocated(made, moved, new.spec).await
         })
     }
 
@@ -331,8 +338,16 @@ impl Engine for VirtualenvEngine {
     ) -> BoxFuture<'a, Result<Box<dyn Instance>>> {
         Box::pin(async move {
             check_path(self.base.path())?;
-            let (made, original) = self.base.fork(new, point).await?;
-            self.relocated(made, Some(original), new.spec).await
+            let original = Base::original(point)?.to_owned();
+            let search = Arc::new(Search::new(&original, &self.searched));
+            let looking = Arc::clone(&search);
+            let look = move |path: &Path, file: &File, meta: &Metadata| looking.look(path, file, meta);
+            let made = self.base.fork(new, point, look).await?;
+            let moved = Moved {
+                from: original,
+                naming: Some(search.found()),
+            };
+            self.relocated(made, Some(moved), new.spec).await
         })
     }
 

@@ -7,9 +7,12 @@
 
 use std::fs::{self, DirBuilder};
 use std::io::Read;
+use std::num::NonZeroUsize;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use super::run::run;
@@ -22,6 +25,9 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// How much of a script is read to find its interpreter.
 const START: u64 = 1024;
+
+/// The most entry points that run at the same time.
+const THREADS: usize = 4;
 
 const MARK: &str = "isolate-prefix:";
 
@@ -64,14 +70,31 @@ fn run_all(environment: &Path, scratch: &Path, stop: &Stop) -> Result<Vec<String
         }
     }
     scripts.sort();
-    let mut broken = Vec::new();
-    for (script, line) in scripts {
-        stop.check()?;
-        if let Err(why) = run_one(&script, line.as_deref(), environment, scratch, stop) {
-            let name = script.file_name().unwrap_or_default().to_string_lossy();
-            broken.push(format!("{name} ({why})"));
+    let next = AtomicUsize::new(0);
+    let broken = Mutex::new(Vec::new());
+    let work = || {
+        while let Some((script, line)) = scripts.get(next.fetch_add(1, Ordering::Relaxed)) {
+            if stop.check().is_err() {
+                return;
+            }
+            if let Err(why) = run_one(script, line.as_deref(), environment, scratch, stop) {
+                let name = script.file_name().unwrap_or_default().to_string_lossy();
+                let mut broken = broken.lock().unwrap_or_else(PoisonError::into_inner);
+                broken.push(format!("{name} ({why})"));
+            }
         }
-    }
+    };
+    // A start of Python takes longer than all the rest.
+    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    std::thread::scope(|scope| {
+        for _ in 1..threads.min(THREADS).min(scripts.len()) {
+            scope.spawn(work);
+        }
+        work();
+    });
+    stop.check()?;
+    let mut broken = broken.into_inner().unwrap_or_else(PoisonError::into_inner);
+    broken.sort();
     Ok(broken)
 }
 

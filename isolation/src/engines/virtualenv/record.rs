@@ -1,5 +1,7 @@
 //! The file RECORD of installed packages: a line with digest and size for each file.
 
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -17,6 +19,12 @@ pub(super) fn update(environment: &Path, packages: &Path, changed: &[PathBuf]) -
         return Ok(());
     }
     let directory = environment.join(packages);
+    let names: BTreeSet<&OsStr> = changed.iter().filter_map(|path| path.file_name()).collect();
+    let may_be_changed = |file: &&str| {
+        Path::new(file)
+            .file_name()
+            .is_some_and(|name| names.contains(name))
+    };
     for entry in fs::read_dir(&directory).map_err(|e| Error::io("list", &directory, e))? {
         let entry = entry.map_err(|e| Error::io("list", &directory, e))?;
         let path = entry.path().join("RECORD");
@@ -27,7 +35,8 @@ pub(super) fn update(environment: &Path, packages: &Path, changed: &[PathBuf]) -
         let text = fs::read_to_string(&path).map_err(|e| Error::io("read", &path, e))?;
         let mut new = String::with_capacity(text.len());
         for line in text.lines() {
-            match file_of(line).and_then(|file| normal(&packages.join(file))) {
+            let file = file_of(line).filter(may_be_changed);
+            match file.and_then(|file| normal(&packages.join(file))) {
                 Some(file) if changed.contains(&file) => {
                     new.push_str(&line_for(line, &environment.join(file))?)
                 }

@@ -1,5 +1,6 @@
 //! Makes a virtual environment that was copied from another path one of its new path, or refuses.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, FileTimes};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -7,6 +8,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use super::interpreter::Interpreter;
+use super::known::Known;
 use super::pyvenv_cfg::PyvenvCfg;
 use super::{DIRECTORY, proof, record, scripts};
 use crate::error::{Error, ErrorKind, Result};
@@ -15,6 +17,22 @@ use crate::files::copy::Stop;
 /// How many files a refusal lists.
 const LISTED: usize = 10;
 
+/// The place from which a virtual environment was copied.
+#[derive(Debug)]
+pub(super) struct Moved {
+    /// The root of the environment that its files name.
+    pub(super) from: PathBuf,
+    /// The files that name it, relative to the virtual environment; without them every file is
+    /// read.
+    pub(super) naming: Option<BTreeSet<PathBuf>>,
+}
+
+impl From<PathBuf> for Moved {
+    fn from(from: PathBuf) -> Self {
+        Self { from, naming: None }
+    }
+}
+
 /// Rewrites every text file and every link that names the old root of the environment, and runs
 /// every entry point. `scratch` is a path where nothing is. This blocks.
 ///
@@ -22,7 +40,13 @@ const LISTED: usize = 10;
 ///
 /// The kind is [`Unsupported`](ErrorKind::Unsupported) if a file names the old path that cannot be
 /// rewritten, such as a compiled library, or if an entry point does not run; the error lists them.
-pub(super) fn relocate(from: Option<&Path>, root: &Path, scratch: &Path, stop: &Stop) -> Result<()> {
+pub(super) fn relocate(
+    moved: Option<&Moved>,
+    root: &Path,
+    scratch: &Path,
+    known: &Known,
+    stop: &Stop,
+) -> Result<()> {
     let environment = root.join(DIRECTORY);
     let python = environment.join("bin/python");
     if !python.exists() {
@@ -33,24 +57,21 @@ pub(super) fn relocate(from: Option<&Path>, root: &Path, scratch: &Path, stop: &
         );
         return Err(Error::new(ErrorKind::Unsupported, why));
     }
-    if let Some(from) = from.filter(|from| *from != root) {
-        rewrite(from, root, stop)?;
+    if let Some(moved) = moved.filter(|moved| moved.from != root) {
+        rewrite(moved, root, known, stop)?;
     }
     prove(&environment, scratch, stop)
 }
 
 /// Rewrites every text file and every link that names the old root.
-pub(super) fn rewrite(from: &Path, root: &Path, stop: &Stop) -> Result<()> {
+pub(super) fn rewrite(moved: &Moved, root: &Path, known: &Known, stop: &Stop) -> Result<()> {
     let environment = root.join(DIRECTORY);
-    let python = environment.join("bin/python");
-    let interpreter = Interpreter::ask(&python).map_err(|why| {
-        let why = format!("the interpreter {} does not run: {why}", python.display());
-        Error::new(ErrorKind::Unsupported, why)
-    })?;
+    let interpreter = interpreter(&environment, known)?;
     let mut work = Relocation {
-        from,
+        from: &moved.from,
         to: root,
         environment: &environment,
+        naming: moved.naming.as_ref(),
         changed: Vec::new(),
         fixed: Vec::new(),
         stop,
@@ -63,6 +84,20 @@ pub(super) fn rewrite(from: &Path, root: &Path, stop: &Stop) -> Result<()> {
         ));
     }
     record::update(&environment, &interpreter.packages, &work.changed)
+}
+
+/// The interpreter of a virtual environment. Its answer does not depend on the environment, so that
+/// of the program to which the environment links is enough.
+fn interpreter(environment: &Path, known: &Known) -> Result<Interpreter> {
+    let python = environment.join("bin/python");
+    let answer = match python.canonicalize() {
+        Ok(real) if !real.starts_with(environment) => known.ask(&real),
+        _ => Interpreter::ask(&python),
+    };
+    answer.map_err(|why| {
+        let why = format!("the interpreter {} does not run: {why}", python.display());
+        Error::new(ErrorKind::Unsupported, why)
+    })
 }
 
 /// Runs every entry point.
@@ -99,6 +134,7 @@ pub(crate) fn prepare_for(copy: &Path, packages: &Path, place: &Elsewhere<'_>, s
         from: place.from,
         to: place.to,
         environment: copy,
+        naming: None,
         changed: Vec::new(),
         fixed: Vec::new(),
         stop,
@@ -179,6 +215,8 @@ struct Relocation<'a> {
     from: &'a Path,
     to: &'a Path,
     environment: &'a Path,
+    /// The only files that are read, if they are known.
+    naming: Option<&'a BTreeSet<PathBuf>>,
     /// Files that were rewritten, relative to the environment.
     changed: Vec<PathBuf>,
     /// Binary files that name the old path.
@@ -217,11 +255,14 @@ impl Relocation<'_> {
 
     fn file(&mut self, path: &Path) -> Result<()> {
         let unreadable = |error| Error::io("read", path, error);
+        let relative = path.strip_prefix(self.environment).unwrap_or(path);
+        if self.naming.is_some_and(|naming| !naming.contains(relative)) {
+            return Ok(());
+        }
         let content = fs::read(path).map_err(unreadable)?;
         if !scripts::contains(&content, self.from.as_os_str().as_bytes()) {
             return Ok(());
         }
-        let relative = path.strip_prefix(self.environment).unwrap_or(path);
         if content.contains(&0) {
             self.fixed.push(relative.display().to_string());
             return Ok(());
@@ -264,6 +305,7 @@ mod tests {
             from: Path::new("/old/env/root"),
             to: root.path(),
             environment: &environment,
+            naming: None,
             changed: Vec::new(),
             fixed: Vec::new(),
             stop: &stop,

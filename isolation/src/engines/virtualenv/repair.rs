@@ -92,7 +92,7 @@ pub(super) fn repair(
         match &problem {
             VirtualenvProblem::Moved { from, .. } => {
                 let from = from.parent().unwrap_or(from);
-                relocate::rewrite(from, root, stop)?;
+                relocate::rewrite(&from.to_owned().into(), root, known, stop)?;
                 is_moved = true;
             }
             VirtualenvProblem::NewPatch { actual, .. } => note_version(&environment, actual)?,

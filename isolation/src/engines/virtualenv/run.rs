@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
@@ -15,6 +15,9 @@ const KEPT: usize = 64 << 10;
 
 /// How long an output is waited for that a process outside the group holds open.
 const LATE: Duration = Duration::from_millis(500);
+
+/// How often a stop is looked for.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// A program that has ended.
 #[derive(Debug)]
@@ -90,21 +93,30 @@ fn collected(output: Option<impl Read + Send + 'static>) -> Receiver<Vec<u8>> {
     receiver
 }
 
-/// Waits for the end of a child, which stays to be waited for; `false` at the timeout or a stop.
+/// Waits for the end of a child, which stays to be waited for; at the timeout or a stop it is
+/// killed, and this is `false`.
 fn ends_within(pid: Pid, timeout: Duration, stop: &Stop) -> bool {
     let began = Instant::now();
-    let mut pause = Duration::from_millis(1);
-    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-    loop {
-        if !matches!(waitid(WaitId::Pid(pid), options), Ok(None)) {
-            return true;
+    std::thread::scope(|scope| {
+        let (sender, ended) = mpsc::channel();
+        scope.spawn(move || {
+            let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+            while let Err(rustix::io::Errno::INTR) = waitid(WaitId::Pid(pid), options) {}
+            // The receiver waits for this thread.
+            let _ = sender.send(());
+        });
+        loop {
+            match ended.recv_timeout(PAUSE) {
+                Err(RecvTimeoutError::Timeout) if began.elapsed() < timeout && stop.check().is_ok() => {}
+                Err(RecvTimeoutError::Timeout) => {
+                    // An error means that it has ended.
+                    let _ = kill_process_group(pid, Signal::KILL);
+                    return false;
+                }
+                Ok(()) | Err(RecvTimeoutError::Disconnected) => return true,
+            }
         }
-        if began.elapsed() >= timeout || stop.check().is_err() {
-            return false;
-        }
-        std::thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(20));
-    }
+    })
 }
 
 #[cfg(test)]

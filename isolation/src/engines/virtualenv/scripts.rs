@@ -74,7 +74,13 @@ fn split_line(text: &[u8]) -> (&[u8], &[u8]) {
 
 /// Whether the path is named, and not only a path that begins in the same way.
 pub(super) fn contains(content: &[u8], old: &[u8]) -> bool {
-    memchr::memmem::find_iter(content, old).any(|at| ends(content, at + old.len()))
+    contains_before(content, old, content.len())
+}
+
+/// The same for a path that ends before this place, or at it.
+pub(super) fn contains_before(content: &[u8], old: &[u8], end: usize) -> bool {
+    let mut ends_of = memchr::memmem::find_iter(content, old).map(|at| at + old.len());
+    ends_of.any(|at| at <= end && ends(content, at))
 }
 
 fn replaced(content: &[u8], old: &[u8], new: &[u8]) -> Vec<u8> {

@@ -9,7 +9,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, FileTimes, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -102,6 +102,24 @@ impl Place {
         }
         let name = path.file_name().unwrap_or(OsStr::new(".")).to_owned();
         Ok(Self { directory, name })
+    }
+
+    /// The directory, and the name in it.
+    pub(crate) fn parts(&self) -> (&Dir, &OsStr) {
+        (&self.directory, &self.name)
+    }
+
+    /// A path by which this process reaches the directory, whatever its own path is now.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn reach(&self) -> PathBuf {
+        use std::os::fd::AsRawFd;
+        format!("/proc/self/fd/{}", self.directory.as_file().as_raw_fd()).into()
+    }
+
+    /// The path of the directory.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn reach(&self) -> PathBuf {
+        self.directory.path().to_owned()
     }
 
     /// The directory here, which must exist.

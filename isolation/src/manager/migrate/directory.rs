@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::carrier::Carrier;
+use super::carry;
 use super::plan::{MigrationPlan, Moved, Place};
 use super::prepared::{Directories, Prepared, Work};
 use super::specification::Adapted;
@@ -11,6 +12,7 @@ use super::tree::{self, Side};
 use super::{DIRECTORY, MigrateOptions, Purpose, always_lost, check_directory, python, report};
 use crate::engine::Engine;
 use crate::engine::capabilities::Feature;
+use crate::engines::docker;
 use crate::environment::Environment;
 use crate::environment::paused::Paused;
 use crate::error::Result;
@@ -45,6 +47,12 @@ impl Manager {
         let adapted = Adapted::new(source, engine.name(), &capabilities, options, (&from, &to));
         let Adapted { mut spec, mut lost } = adapted;
         lost.extend(outside(source, &from).await?);
+        if !from.host && !rustix::process::geteuid().is_root() && engine.name() != docker::NAME {
+            lost.push(LeftOut::new(
+                "owners that the new environment does not have, and the bits setuid and setgid of such files",
+                "without root, it has only the users that this machine allows",
+            ));
+        }
         let mut plan = MigrationPlan {
             from: Place {
                 engine: source.engine().to_owned(),
@@ -140,12 +148,14 @@ impl Manager {
         plan: &mut MigrationPlan,
     ) -> Result<Environment> {
         let carrier = Carrier::new(self.state.directory()?)?;
-        let files = carrier.path().join("files");
+        let (files, store) = (carrier.path().join("files"), carrier.path().join("store"));
+        plan.lost.extend(carry::sockets(source, &directories.from).await?);
         let paused = Paused::begin(source).await?;
-        let read = tree::read(source, &directories.from, &files).await;
+        let read = carry::read(source, &directories.from, &files, &store).await;
         // Also after an error: a user's environment does not stay paused.
         paused.end(source).await?;
-        read?;
+        let (entries, left) = read?;
+        plan.lost.extend(left);
         plan.lost.extend(
             tree::prune(
                 &files,
@@ -163,13 +173,16 @@ impl Manager {
                 python.prepare(&files, &directories.from, &seen).await?;
                 python.make_room(&target).await?;
             }
-            tree::write(&target, &files, &directories.to).await?;
-            target.start().await
+            let lost = carry::write(&target, &files, entries, &directories.to, &store).await?;
+            target.start().await.map(|()| lost)
         };
-        if let Err(error) = written.await {
-            // The first error is returned; the other one is an event.
-            let _ = target.destroy().await;
-            return Err(error);
+        match written.await {
+            Ok(lost) => plan.lost.extend(lost),
+            Err(error) => {
+                // The first error is returned; the other one is an event.
+                let _ = target.destroy().await;
+                return Err(error);
+            }
         }
         report(source, MigrationStep::Written);
         Ok(target)
@@ -179,10 +192,6 @@ impl Manager {
 /// The state of the environment beside the directory that moves.
 async fn outside(source: &Environment, from: &Side) -> Result<Vec<LeftOut>> {
     let mut lost = always_lost();
-    lost.push(LeftOut::new(
-        "the owners of the files, and the bits that run a program as its owner (setuid, setgid)",
-        "the copies belong to the user of the new environment",
-    ));
     let Some(saves) = source.shared().instance.saves() else {
         return Ok(lost);
     };

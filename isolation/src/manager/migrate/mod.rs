@@ -6,6 +6,7 @@
 //! interpreter fits, and is installed again from the list of its packages if not.
 
 pub(super) mod carrier;
+mod carry;
 mod directory;
 mod everything;
 mod plan;
@@ -184,8 +185,7 @@ impl Manager {
                 .map(|one| format!("{} ({})", one.what, one.why))
                 .collect();
             let why = format!(
-                "it would lose {}; change that, or accept it with --accept-losses \
-                 (MigrateOptions::accept_losses)",
+                "it would lose {}; change that, or accept the loss: --accept-losses",
                 listed.join(", ")
             );
             return Err(Error::new(ErrorKind::Unsupported, why));

@@ -1,24 +1,18 @@
-//! The files that move: read into a directory of this machine, and written into the new
-//! environment.
+//! The directory that moves: in the old environment, on this machine, in the new environment.
 
-use std::fs::{self, DirBuilder, Permissions};
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::command::Command;
 use crate::engines::{VIRTUALENV, basic};
 use crate::environment::Environment;
 use crate::error::{Error, ErrorKind, Result};
-use crate::files::CopySource;
-use crate::files::copy::{Stop, StopOnDrop};
 use crate::files::remove_tree::remove_tree;
-use crate::snapshots::{LeftOut, clone_tree};
+use crate::snapshots::LeftOut;
 
 /// The virtual environment of an environment of this machine.
 const VIRTUAL: &str = ".venv";
-
-/// How many lost files are named.
-const NAMED: usize = 5;
 
 /// The directory of an environment whose files move.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +70,7 @@ pub(super) async fn side_of(source: &Environment, asked: Option<&str>) -> Result
     match text.strip_suffix('\n').unwrap_or(&text) {
         "/" | "" => Err(Error::invalid(
             "the working directory of the environment is /, with all files of its system; name the \
-             directory that is to move: --directory (MigrateOptions::directory)",
+             directory that is to move: --directory DIR",
         )),
         path => Ok(Side::inside(path)),
     }
@@ -105,22 +99,6 @@ async fn location(environment: &Environment) -> Result<PathBuf> {
     place.ok_or_else(|| Error::new(ErrorKind::Corrupt, "the engine does not report its directory"))
 }
 
-/// Reads the files into a new directory.
-pub(super) async fn read(source: &Environment, from: &Side, to: &Path) -> Result<()> {
-    if !from.host {
-        return source.copy_out(&from.path, to).await;
-    }
-    let (top, to) = (location(source).await?, to.to_owned());
-    let stop = Stop::default();
-    let _guard = StopOnDrop(stop.clone());
-    blocking(move || {
-        let made = DirBuilder::new().mode(0o700).create(&to);
-        made.map_err(|e| Error::io("create the directory", &to, e))?;
-        clone_tree(&top, &to, &stop)
-    })
-    .await
-}
-
 /// Removes what no copy carries; returns it.
 pub(super) async fn prune(files: &Path, from: &Side, to: &Side, keeps_python: bool) -> Result<Vec<LeftOut>> {
     let (files, from, to) = (files.to_owned(), from.clone(), to.clone());
@@ -132,7 +110,7 @@ pub(super) async fn prune(files: &Path, from: &Side, to: &Side, keeps_python: bo
                 pruned.virtual_environment(&files)?;
             }
         }
-        pruned.directory(&files, &files)?;
+        pruned.bytecode(&files)?;
         if !to.host {
             // Other users of the environment may look at it.
             let mode = Permissions::from_mode(0o755);
@@ -145,8 +123,6 @@ pub(super) async fn prune(files: &Path, from: &Side, to: &Side, keeps_python: bo
 
 #[derive(Debug, Default)]
 struct Pruned {
-    special: Vec<String>,
-    linked: Vec<String>,
     temporary: bool,
     python: bool,
 }
@@ -177,48 +153,24 @@ impl Pruned {
         Ok(())
     }
 
-    fn directory(&mut self, directory: &Path, top: &Path) -> Result<()> {
+    /// Compiled code, which holds the old path and is compiled again.
+    fn bytecode(&mut self, directory: &Path) -> Result<()> {
         let failed = |error| Error::io("list", directory, error);
         for entry in fs::read_dir(directory).map_err(failed)? {
-            let path = entry.map_err(failed)?.path();
-            let meta = path.symlink_metadata();
-            let meta = meta.map_err(|e| Error::io("inspect", &path, e))?;
-            let kind = meta.file_type();
-            let shown = || path.strip_prefix(top).unwrap_or(&path).display().to_string();
-            if kind.is_dir() {
-                if entry_is_bytecode(&path) {
-                    // It holds the old path, and is compiled again.
-                    remove_tree(&path).map_err(|e| Error::io("remove", &path, e))?;
-                } else {
-                    self.directory(&path, top)?;
-                }
-            } else if kind.is_fifo() || kind.is_socket() || kind.is_char_device() || kind.is_block_device() {
-                self.special.push(shown());
-                fs::remove_file(&path).map_err(|e| Error::io("remove", &path, e))?;
-            } else if kind.is_file() && meta.nlink() > 1 {
-                self.linked.push(shown());
+            let entry = entry.map_err(failed)?;
+            let path = entry.path();
+            let kind = entry.file_type().map_err(|e| Error::io("inspect", &path, e))?;
+            match (kind.is_dir(), entry.file_name() == "__pycache__") {
+                (true, true) => remove_tree(&path).map_err(|e| Error::io("remove", &path, e))?,
+                (true, false) => self.bytecode(&path)?,
+                (false, _) => {}
             }
         }
         Ok(())
     }
 
-    fn lost(mut self) -> Vec<LeftOut> {
+    fn lost(self) -> Vec<LeftOut> {
         let mut lost = Vec::new();
-        let mut some = |files: &mut Vec<String>, what: &str, why: &str| {
-            if !files.is_empty() {
-                files.sort();
-                let named = files[..files.len().min(NAMED)].join(", ");
-                lost.push(LeftOut::new(format!("{} {what}: {named}", files.len()), why));
-            }
-        };
-        let special = "pipes, sockets and devices";
-        some(
-            &mut self.special,
-            special,
-            "they belong to processes and to the machine",
-        );
-        let linked = "files with several names";
-        some(&mut self.linked, linked, "each name has a file of its own then");
         if self.temporary {
             lost.push(LeftOut::new("the files in tmp", "they are temporary"));
         }
@@ -228,15 +180,6 @@ impl Pruned {
         }
         lost
     }
-}
-
-fn entry_is_bytecode(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name == "__pycache__")
-}
-
-/// Writes the files into an environment.
-pub(super) async fn write(target: &Environment, files: &Path, to: &Side) -> Result<()> {
-    target.copy_in(CopySource::Path(files.to_owned()), &to.path).await
 }
 
 /// Removes a directory of an environment of this machine.
@@ -260,7 +203,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn special_and_temporary_files_stay_behind() {
+    async fn temporary_and_compiled_files_stay_behind() {
         let directory = tempfile::tempdir().unwrap();
         let files = directory.path();
         for name in ["tmp", "home", "src/__pycache__"] {
@@ -270,24 +213,16 @@ mod tests {
         fs::create_dir(files.join(VIRTUAL)).unwrap();
         fs::write(files.join(".venv/pyvenv.cfg"), "home = /usr/bin\n").unwrap();
         fs::write(files.join("src/a"), "a").unwrap();
-        fs::hard_link(files.join("src/a"), files.join("src/b")).unwrap();
-        let _socket = std::os::unix::net::UnixListener::bind(files.join("src/s")).unwrap();
         let lost = prune(files, &Side::host(), &Side::inside("/work"), false)
             .await
             .unwrap();
         let shown: Vec<&str> = lost.iter().map(|left| left.what.as_str()).collect();
-        let expected = [
-            "1 pipes, sockets and devices: src/s",
-            "2 files with several names: src/a, src/b",
-            "the files in tmp",
-            "the virtual environment in .venv",
-        ];
-        assert_eq!(shown, expected);
+        assert_eq!(shown, ["the files in tmp", "the virtual environment in .venv"]);
         let left: Vec<_> = fs::read_dir(files)
             .unwrap()
             .map(|one| one.unwrap().file_name())
             .collect();
         assert_eq!(left, ["src"]);
-        assert!(!files.join("src/s").exists() && !files.join("src/__pycache__").exists());
+        assert!(!files.join("src/__pycache__").exists());
     }
 }

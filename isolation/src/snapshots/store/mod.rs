@@ -8,6 +8,7 @@
 //!   new/              what is being written
 //! ```
 
+mod cut;
 mod disk;
 mod find;
 mod gc;

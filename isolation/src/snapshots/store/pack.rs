@@ -236,15 +236,20 @@ pub(super) fn read_chunk(
     digest: &Digest,
     location: Location,
 ) -> io::Result<std::result::Result<Vec<u8>, String>> {
-    let mut stored = vec![0; location.stored as usize];
-    file.read_exact_at(&mut stored, location.offset)?;
-    let chunk = match location.stored == location.length {
-        true => Some(stored),
-        false => lz4_flex::block::decompress(&stored, location.length as usize).ok(),
-    };
+    let chunk = read_bytes(file, location)?;
     Ok(match chunk.filter(|chunk| Digest::of(chunk) == *digest) {
         Some(chunk) => Ok(chunk),
         None => Err(format!("the chunk {} is damaged", digest.short())),
+    })
+}
+
+/// Reads a chunk, which may be damaged; `None` if it cannot be decompressed.
+pub(super) fn read_bytes(file: &File, location: Location) -> io::Result<Option<Vec<u8>>> {
+    let mut stored = vec![0; location.stored as usize];
+    file.read_exact_at(&mut stored, location.offset)?;
+    Ok(match location.stored == location.length {
+        true => Some(stored),
+        false => lz4_flex::block::decompress(&stored, location.length as usize).ok(),
     })
 }
 

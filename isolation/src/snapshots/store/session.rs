@@ -85,9 +85,20 @@ impl Session {
         }
     }
 
-    /// Whether the store has the chunk without damage. This blocks.
-    pub(super) fn has_sound(&self, digest: &Digest) -> bool {
-        self.has(digest) && self.chunk(digest).is_ok()
+    /// Whether the store has the chunk without damage: these bytes. This blocks.
+    pub(super) fn has_same(&self, digest: &Digest, chunk: &[u8]) -> bool {
+        let is_same = |place| self.bytes(place).is_some_and(|bytes| bytes == chunk);
+        self.has(digest) && self.places(digest).into_iter().any(is_same)
+    }
+
+    /// The bytes that the store has for a chunk, which may be damaged. This blocks.
+    pub(super) fn unchecked(&self, digest: &Digest) -> Option<Vec<u8>> {
+        self.bytes(*self.index.get(digest)?)
+    }
+
+    fn bytes(&self, (number, location): (usize, Location)) -> Option<Vec<u8>> {
+        let file = self.file(number).ok()?;
+        pack::read_bytes(&file, location).ok()?
     }
 
     fn places(&self, digest: &Digest) -> Vec<(usize, Location)> {

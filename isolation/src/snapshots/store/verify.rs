@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::SnapshotStore;
-use crate::error::{ErrorKind, Result};
+use crate::error::Result;
 use crate::snapshots::manifest::Snapshot;
 
 /// The amount of data that was compared.
@@ -25,19 +25,6 @@ impl SnapshotStore {
     pub fn verify(&self, snapshot: &Snapshot) -> Result<Verified> {
         let verified = self.read_all(snapshot);
         verified.map_err(|error| error.during("verify the snapshot", &snapshot.id.short()))
-    }
-
-    /// Whether the lists of the files of a snapshot can be read. This blocks.
-    pub(crate) fn has_lists(&self, snapshot: &Snapshot) -> Result<bool> {
-        let session = self.session()?;
-        for part in &snapshot.manifest.parts {
-            match part.entries(&session) {
-                Ok(_) => {}
-                Err(error) if error.kind() == ErrorKind::Corrupt => return Ok(false),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(true)
     }
 
     fn read_all(&self, snapshot: &Snapshot) -> Result<Verified> {

@@ -1,31 +1,41 @@
 //! Adds content to a store.
 
+use std::fmt;
 use std::io::Read;
 use std::sync::Arc;
 
-use fastcdc::v2020::StreamCDC;
-
-use super::pack::{LARGEST_CHUNK, PackWriter};
+use super::cut::{Ahead, Earlier, length_of_first};
+use super::pack::PackWriter;
 use super::session::Session;
 use crate::error::{Error, ErrorKind, Result};
 use crate::snapshots::digest::Digest;
 
-/// The smallest and the average size of a chunk that is not the last of a file.
-const SMALLEST_CHUNK: u32 = 8 << 10;
-const AVERAGE_CHUNK: u32 = 32 << 10;
-
 /// Adds content to a store. Added chunks are garbage until a manifest names them.
-#[derive(Debug)]
 pub(crate) struct StoreWriter {
     session: Arc<Session>,
     packs: PackWriter,
+    /// What was read of a content, kept for the next one.
+    buffer: Vec<u8>,
+}
+
+impl fmt::Debug for StoreWriter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the contents of files.
+        f.debug_struct("StoreWriter")
+            .field("packs", &self.packs)
+            .finish_non_exhaustive()
+    }
 }
 
 impl StoreWriter {
     pub(super) fn new(session: Arc<Session>) -> Self {
         let store = &session.store;
         let packs = PackWriter::new(Arc::clone(store.disk()), store.temporary(), store.packs());
-        Self { session, packs }
+        Self {
+            session,
+            packs,
+            buffer: Vec::new(),
+        }
     }
 
     /// How many bytes this writer has added to the disk.
@@ -41,7 +51,7 @@ impl StoreWriter {
     pub(crate) fn put(&mut self, chunk: &[u8]) -> Result<Digest> {
         let digest = Digest::of(chunk);
         // A damaged chunk is written again.
-        if !self.packs.has(&digest) && !self.session.has_sound(&digest) {
+        if !self.packs.has(&digest) && !self.session.has_same(&digest, chunk) {
             self.packs.add(digest, chunk)?;
         }
         Ok(digest)
@@ -49,18 +59,40 @@ impl StoreWriter {
 
     /// Adds what a reader returns, cut where its content says; returns the size and the chunks.
     /// This blocks.
-    pub(crate) fn content(&mut self, reader: impl Read) -> Result<(u64, Vec<Digest>)> {
-        let (mut size, mut chunks) = (0, Vec::new());
-        let cut = StreamCDC::new(reader, SMALLEST_CHUNK, AVERAGE_CHUNK, LARGEST_CHUNK);
-        for chunk in cut {
-            let chunk = chunk.map_err(|error| match error {
-                fastcdc::v2020::Error::IoError(error) => from_reader(error),
-                other => Error::new(ErrorKind::Io, other.to_string()),
-            })?;
-            size += chunk.data.len() as u64;
-            chunks.push(self.put(&chunk.data)?);
+    ///
+    /// `before` are the chunks of an earlier content, most of which this one probably repeats:
+    /// comparing bytes with those of the store is faster than cutting and hashing them. The result
+    /// is the same for any `before`.
+    pub(crate) fn content(&mut self, reader: impl Read, before: &[Digest]) -> Result<(u64, Vec<Digest>)> {
+        let session = Arc::clone(&self.session);
+        let mut ahead = Ahead::new(reader, std::mem::take(&mut self.buffer));
+        let mut earlier = Earlier::new(&session, before);
+        let (mut size, mut chunks) = (0, Vec::with_capacity(before.len()));
+        loop {
+            let bytes = ahead.bytes().map_err(from_reader)?;
+            if bytes.is_empty() {
+                self.buffer = ahead.into_buffer();
+                return Ok((size, chunks));
+            }
+            let (digest, length) = match earlier.repeated(bytes) {
+                Some(known) => known,
+                None => {
+                    let length = length_of_first(bytes);
+                    let digest = self.put(&bytes[..length])?;
+                    earlier.go_on_after(&digest);
+                    (digest, length)
+                }
+            };
+            ahead.skip(length);
+            size += length as u64;
+            chunks.push(digest);
         }
-        Ok((size, chunks))
+    }
+
+    /// Completes everything that was added, and begins to read it.
+    pub(crate) fn into_session(mut self) -> Result<Session> {
+        self.finish()?;
+        self.session.store.session()
     }
 
     /// Completes everything that was added.

@@ -1,11 +1,12 @@
 //! Multiplies a container: an image of its files, and copies of its volumes.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use engine_api::Docker;
 use engine_api::connect::Address;
 use engine_api::containers::Container;
-use engine_api::images::{CommitImage, Image, ImageConfig, InspectImage};
+use engine_api::images::{CommitImage, ImageConfig, InspectImage};
+use tokio::task::JoinHandle;
 
 use super::save::parts;
 use super::{Prepared, REPOSITORY, image};
@@ -21,6 +22,7 @@ use crate::engines::docker::{DockerEngine, NAME, labels};
 use crate::environment::id::{EnvironmentId, random_hex};
 use crate::error::{Error, Result};
 use crate::journal::Journal;
+use crate::journal::directory::StateDirectory;
 use crate::journal::entry::{Entry, Resource, VERSION};
 use crate::journal::process::Process;
 use crate::snapshots::PartKind;
@@ -38,50 +40,74 @@ struct State {
     image: Owned,
     container: ContainerRef,
     volumes: Vec<PartKind>,
+    /// The removal of what was made on the way, which the first fork awaits in the end.
+    removal: Mutex<Option<JoinHandle<Result<()>>>>,
+}
+
+impl State {
+    /// Waits until only the image is left.
+    async fn removed(&self) -> Result<()> {
+        let removal = self.removal.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match removal {
+            Some(removal) => removal.await.map_err(|ended| Error::engine(NAME, ended))?,
+            None => Ok(()),
+        }
+    }
 }
 
 impl Forks for DockerInstance {
     fn fork_point(&self) -> BoxFuture<'_, Result<ForkPoint>> {
         Box::pin(async move {
+            let docker = &self.container.docker;
+            let (client, directory) = (docker.clone(), self.guard().journal().directory().cloned());
+            // Not in the runtime's thread, and meanwhile the daemon answers: the disk may be slow.
+            let noting = tokio::task::spawn_blocking(move || Images::expecting(&client, directory.as_ref()));
             let container = self.look_closely().await?;
-            let volumes = parts(&container).0;
-            let made = self.point()?;
-            let (client, podman) = (self.container.docker.clone(), self.container.podman);
+            let before = docker.images();
+            let before = before.inspect(&container.image, InspectImage::default()).await;
+            let before = before.map_err(to_error)?.config.unwrap_or_default();
+            let images = noting.await.map_err(|ended| Error::engine(NAME, ended))??;
+            let mut volumes = parts(&container).0;
+            volumes.retain(|part| *part != PartKind::Root);
+            let (client, podman) = (docker.clone(), self.container.podman);
             // The daemon completes it, even if the caller is dropped.
-            let committing = async move {
-                commit(&client, &container, podman, &made).await?;
-                Ok(made)
-            };
-            let ((), made) = completed((), Box::pin(committing)).await?;
-            Ok(ForkPoint::new(State {
+            let committing = commit(client, container, before, podman, images);
+            let ((), (image, removal)) = completed((), Box::pin(committing)).await?;
+            // The files of volumes are read for each fork.
+            let is_lasting = volumes.is_empty();
+            let point = ForkPoint::new(State {
                 alive: Arc::default(),
-                image: made.image,
+                image,
                 container: self.container.clone(),
-                volumes: volumes
-                    .into_iter()
-                    .filter(|part| *part != PartKind::Root)
-                    .collect(),
-            }))
+                volumes,
+                removal: Mutex::new(removal),
+            });
+            Ok(match is_lasting {
+                true => point,
+                false => point.of_original(),
+            })
         })
     }
 }
 
-/// The image of a fork point, with its entry in the journal.
-struct Point {
-    image: Owned,
-    id: EnvironmentId,
-    journal: Journal,
+/// The images of a fork point that is about to be made.
+struct Images {
+    /// The commit of the container.
+    committed: Owned,
+    /// An image of the same layers without a trace of the container. Not every daemon needs it.
+    clean: Owned,
 }
 
-impl DockerInstance {
-    /// The image of a fork point that is about to be made. It has an entry of its own in the
-    /// journal: the environment may outlive this process.
-    fn point(&self) -> Result<Point> {
-        let docker = &self.container.docker;
-        let (id, name) = (EnvironmentId::random(), format!("{REPOSITORY}:{}", random_hex()));
-        let journal = Journal::of(self.guard().journal().directory(), &id);
+impl Images {
+    /// They have an entry of their own in the journal: the environment may outlive this process.
+    /// This blocks.
+    fn expecting(docker: &Docker, directory: Option<&StateDirectory>) -> Result<Self> {
+        let id = EnvironmentId::random();
+        let names = [(); 2].map(|()| format!("{REPOSITORY}:{}", random_hex()));
+        let journal = Journal::of(directory, &id);
         let address = docker.address();
         if address.parse::<Address>().is_ok() {
+            let noted = |name: &String| Resource::new(Kind::Image.as_str(), name);
             journal.begin(&Entry {
                 version: VERSION,
                 id: id.clone(),
@@ -92,26 +118,31 @@ impl DockerInstance {
                 session: None,
                 lifetime: Lifetime::Owner,
                 owner: Process::current(),
-                resources: vec![Resource::new(Kind::Image.as_str(), &name)],
+                resources: names.iter().map(noted).collect(),
             })?;
         }
-        let image = Owned::expecting(docker, Kind::Image, &name, id.as_str(), &journal);
-        // The guard holds the entry until the image is gone.
+        let [committed, clean] =
+            names.map(|name| Owned::expecting(docker, Kind::Image, &name, id.as_str(), &journal));
+        // The guards hold the entry until the images are gone.
         journal.finish();
-        Ok(Point {
-            image: image?,
-            id,
-            journal,
+        Ok(Self {
+            committed: committed?,
+            clean: clean?,
         })
     }
 }
 
-/// Makes an image of a container. It has no variable of the specification, no label of ours, and
-/// the daemon shows none of them as those of its container.
-async fn commit(docker: &Docker, container: &Container, podman: bool, point: &Point) -> Result<()> {
-    let (images, name) = (docker.images(), point.image.name());
-    let before = images.inspect(&container.image, InspectImage::default()).await;
-    let before = before.map_err(to_error)?.config.unwrap_or_default();
+/// Makes an image of a container; returns it, and the removal of what was made on the way. The
+/// image has no variable of the specification, no label of ours, and the daemon shows none of them
+/// as those of its container. `before` is the configuration of the image of the container.
+async fn commit(
+    docker: Docker,
+    container: Container,
+    before: ImageConfig,
+    podman: bool,
+    made: Images,
+) -> Result<(Owned, Option<JoinHandle<Result<()>>>)> {
+    let (images, Images { committed, clean }) = (docker.images(), made);
     let names: Vec<String> = container
         .config
         .env
@@ -132,34 +163,41 @@ async fn commit(docker: &Docker, container: &Container, podman: bool, point: &Po
         }
     }
     let options = CommitImage {
-        repo: name.to_owned(),
+        repo: committed.name().to_owned(),
         changes,
         // The caller has paused it; the daemon would end that pause.
         no_pause: true,
         ..CommitImage::default()
     };
     images.commit(&container.id, options).await.map_err(to_error)?;
-    if podman {
-        return Ok(());
-    }
-    let info = docker.system().info().await.map_err(to_error)?;
-    if info.driver_status.iter().any(|(_, value)| value == CONTAINERD) {
-        return Ok(());
+    if podman || stores_in_containerd(&docker, &container).await? {
+        // Nothing has its name.
+        clean.disarm();
+        return Ok((committed, None));
     }
     // The daemon keeps the configuration of the container in the image, and shows it to older
-    // clients. An image of the same layers without it takes the name.
-    let made = images.inspect(name, InspectImage::default()).await;
-    let made = made.map_err(to_error)?;
-    replace(docker, &made, &before, point).await
+    // clients.
+    let found = images.inspect(committed.name(), InspectImage::default()).await;
+    let found = found.map_err(to_error)?;
+    let mut config = found.config.clone().unwrap_or_default();
+    image::without_variables(&mut config, &before);
+    image::load_layers(&docker, &found, &image::clean_config(config)?, clean.name()).await?;
+    let removal = tokio::spawn(async move { committed.remove().await });
+    Ok((clean, Some(removal)))
 }
 
-async fn replace(docker: &Docker, made: &Image, before: &ImageConfig, point: &Point) -> Result<()> {
-    // Without a name, nothing else would find it.
-    let unnamed = Owned::expecting(docker, Kind::Image, &made.id, point.id.as_str(), &point.journal)?;
-    let mut config = made.config.clone().unwrap_or_default();
-    image::without_variables(&mut config, before);
-    image::load_layers(docker, made, &image::clean_config(config)?, point.image.name()).await?;
-    unnamed.remove().await
+/// Whether the daemon stores images in containerd. The name of the storage driver tells it, except
+/// for names that both kinds have.
+async fn stores_in_containerd(docker: &Docker, container: &Container) -> Result<bool> {
+    let driver = container.graph_driver.as_ref().map(|driver| driver.name.as_str());
+    match driver {
+        Some("overlay2" | "overlay" | "aufs" | "vfs" | "devicemapper") => Ok(false),
+        Some("overlayfs" | "native") => Ok(true),
+        _ => {
+            let info = docker.system().info().await.map_err(to_error)?;
+            Ok(info.driver_status.iter().any(|(_, value)| value == CONTAINERD))
+        }
+    }
 }
 
 /// A value in an instruction, as it is.
@@ -210,6 +248,8 @@ impl DockerEngine {
                 prepared.owned.push(cloned);
             }
         }
-        Box::pin(self.make(new, prepared)).await
+        let made = Box::pin(self.make(new, prepared)).await?;
+        state.removed().await?;
+        Ok(made)
     }
 }

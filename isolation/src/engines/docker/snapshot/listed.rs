@@ -5,7 +5,7 @@
 //! So each entry of a snapshot notes how it differed from the image, and the root notes the removed
 //! paths. Where the two do not suffice for an exact result, everything is read.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use engine_api::containers::{Change, ChangeKind};
 use sha2::{Digest as _, Sha256};
@@ -191,7 +191,7 @@ fn is_linked(previous: &Previous, mount: &TreePath) -> bool {
 
 /// Whether files of two archives may be one file with two names: only one archive shows links.
 pub(super) fn may_be_linked(entries: &BTreeMap<TreePath, Entry>, reads: &[Read]) -> bool {
-    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let mut seen = HashMap::new();
     for (number, read) in reads.iter().enumerate() {
         let Read::Whole(top) = read else { continue };
         let below = entries
@@ -201,7 +201,7 @@ pub(super) fn may_be_linked(entries: &BTreeMap<TreePath, Entry>, reads: &[Read])
             let EntryKind::File { chunks, .. } = &entry.kind else {
                 continue;
             };
-            let same = format!("{:?}", (entry.mode, entry.uid, entry.gid, entry.mtime, chunks));
+            let same = (entry.mode, entry.uid, entry.gid, entry.mtime, chunks);
             if *seen.entry(same).or_insert(number) != number {
                 return true;
             }

@@ -1,19 +1,19 @@
 //! Reads the files of a container and of its volumes into a snapshot.
 
-use engine_api::RawBytes;
 use engine_api::containers::{Container, InspectContainer, MountType};
 use engine_api::images::InspectImage;
+use engine_api::{RawBytes, Upload};
 
 use super::listed::{Listed, Read, Reading, may_be_linked};
-use super::stream::for_thread;
+use super::stream::{for_thread, from_thread};
 use super::{image, volumes};
 use crate::BoxFuture;
 use crate::engine::saves::Saves;
-use crate::engines::docker::NAME;
 use crate::engines::docker::diagnostics::to_error;
 use crate::engines::docker::instance::DockerInstance;
-use crate::error::{Error, Result};
-use crate::snapshots::{Contents, LeftOut, PartKind, PartWriter, TreePath};
+use crate::engines::docker::{NAME, files, paths};
+use crate::error::{Error, ErrorKind, Result};
+use crate::snapshots::{Contents, LeftOut, PartKind, PartReader, PartWriter, TreePath};
 
 /// The files that the daemon itself puts into every container.
 const OF_DAEMON: [&[u8]; 6] = [
@@ -66,6 +66,50 @@ impl Saves for DockerInstance {
             part.start_anew();
             let archive = volumes::read(&self.container, &volume, &target).await?;
             added(part, archive, |_| false).await
+        })
+    }
+
+    fn save_directory<'a>(
+        &'a self,
+        path: &'a str,
+        mut part: PartWriter,
+    ) -> BoxFuture<'a, Result<Option<PartWriter>>> {
+        Box::pin(async move {
+            let path = paths::resolve(&self.working_dir, path)?;
+            let (archive, source) = files::directory(&self.container, &self.mounts, &path).await?;
+            let (reader, name) = (for_thread(archive), source.name().as_bytes().to_vec());
+            let reading = tokio::task::spawn_blocking(move || {
+                part.add_archive_below(reader, &TreePath::root(), &name, |_| false)?;
+                Ok(Some(part))
+            });
+            reading.await.map_err(|ended| Error::engine(NAME, ended))?
+        })
+    }
+
+    fn write_directory<'a>(&'a self, path: &'a str, part: PartReader) -> BoxFuture<'a, Result<Option<u64>>> {
+        Box::pin(async move {
+            let path = paths::resolve(&self.working_dir, path)?;
+            // Where something is mounted, the copy takes the right way.
+            if self.mounts.has_own() {
+                return Ok(None);
+            }
+            let top = TreePath::normal(path.as_bytes())?;
+            let (mut writer, pieces) = from_thread();
+            let writing = tokio::task::spawn_blocking(move || {
+                let written = part.write_archive_below(&top, &mut writer, |_| true);
+                let written = written.and_then(|()| writer.end().map_err(|error| Error::engine(NAME, error)));
+                if let Err(error) = &written {
+                    writer.fail(&error.to_string());
+                }
+                written
+            });
+            let uploaded = files::extract(&self.container, "/", Upload::reader(pieces), &path).await;
+            let written = writing.await.map_err(|ended| Error::engine(NAME, ended))?;
+            match (written, uploaded) {
+                (Err(error), _) if error.kind() == ErrorKind::Corrupt => Err(error),
+                (_, Err(error)) | (Err(error), _) => Err(error),
+                (Ok(()), Ok(())) => Ok(Some(0)),
+            }
         })
     }
 }

@@ -9,8 +9,8 @@ use engine_api::RawBytes;
 use tokio::io::{AsyncRead, ReadBuf};
 use tokio::sync::mpsc;
 
-/// How many pieces wait between the two sides.
-const PIECES: usize = 8;
+/// How many pieces wait between the two sides, so that neither waits for the other at each piece.
+const PIECES: usize = 32;
 
 /// The size of a piece that is sent to the daemon.
 const PIECE: usize = 256 << 10;

@@ -1,6 +1,7 @@
 //! The store: what it keeps, what it finds, what it removes.
 
 mod crash;
+mod cut;
 
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
@@ -53,14 +54,7 @@ fn manifest(name: &str, part: crate::snapshots::Part) -> Manifest {
 fn save(store: &SnapshotStore, name: &str, directory: &Path) -> Result<Snapshot> {
     let progress = Reporter::new(&OnProgress::default(), "root".into());
     let stop = Stop::default();
-    let mut part = PartWriter::new(
-        store.writer()?,
-        PartKind::Root,
-        (None, false),
-        progress,
-        true,
-        &stop,
-    );
+    let mut part = PartWriter::new(store.writer()?, PartKind::Root, None, progress, true, &stop);
     part.add_directory(directory)?;
     let (writer, part, _) = part.finish()?;
     Ok(store.publish(writer, manifest(name, part))?.0)
