@@ -6,11 +6,19 @@
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::path::Path;
 
+use isolation::engines::basic::BasicEngine;
+use isolation::engines::docker::DockerEngine;
+#[cfg(target_os = "linux")]
+use isolation::engines::sandbox::SandboxEngine;
+#[cfg(target_os = "linux")]
+use isolation::engines::sandbox::images::{ImageSource, ImportImage};
+use isolation::engines::virtualenv::{VirtualenvEngine, VirtualenvOptions};
 use isolation::snapshots::{RestoreOptions, Snapshot, SnapshotOptions, SnapshotStore};
 use isolation::{
-    Command, Destination, EngineChoice, Environment, EnvironmentSpec, ForkOptions, Manager, MigrateOptions,
-    Result, Signal, Status,
+    Command, Destination, Engine, EngineChoice, Environment, EnvironmentSpec, Error, ForkOptions, Manager,
+    MigrateOptions, Registry, Result, Signal, Status,
 };
 
 /// The most environments and snapshots at the same time.
@@ -24,13 +32,12 @@ type Files = BTreeMap<String, String>;
 
 /// An engine of the walk.
 #[derive(Debug, Clone)]
-pub struct Place {
-    /// The name of the engine.
-    pub engine: String,
+struct Place {
+    engine: String,
     /// The specification of its environments; its working directory is the one that moves.
-    pub spec: EnvironmentSpec,
+    spec: EnvironmentSpec,
     /// The image for environments that migrate to it.
-    pub image: Option<String>,
+    image: Option<String>,
 }
 
 struct Walk<'a> {
@@ -44,11 +51,7 @@ struct Walk<'a> {
 }
 
 /// The seed of the environment variable `STATE_SEED`, or a random one.
-///
-/// # Errors
-///
-/// If the variable is not a number.
-pub fn seed() -> std::result::Result<u64, String> {
+fn seed() -> std::result::Result<u64, String> {
     match std::env::var("STATE_SEED") {
         Ok(text) => text
             .parse()
@@ -57,12 +60,121 @@ pub fn seed() -> std::result::Result<u64, String> {
     }
 }
 
-/// Walks so many steps, and destroys everything in the end.
+/// Containers of an image.
+#[derive(Debug)]
+pub struct Containers<'a> {
+    /// The engine.
+    pub engine: DockerEngine,
+    /// The image of its environments.
+    pub image: &'a str,
+    /// Whether the image has programs: then it is imported for sandboxes, too.
+    pub has_programs: bool,
+}
+
+/// Walks so many steps between the engines of this machine that can be used, and containers if
+/// there is a daemon. Everything is below `base`, a directory of the caller; nothing of
+/// the environments is left in it.
 ///
 /// # Errors
 ///
 /// The seed, the steps so far, and why the last one failed.
-pub async fn walk(
+pub async fn walk_below(
+    base: &Path,
+    docker: Option<Containers<'_>>,
+    steps: usize,
+) -> std::result::Result<(), String> {
+    let environments = base.join("environments");
+    std::fs::create_dir(&environments).map_err(|error| error.to_string())?;
+    let mut registry = Registry::new();
+    let places = register(&mut registry, base, &environments, docker).await;
+    let places = places.map_err(|error| crate::chain(&error))?;
+    let store = SnapshotStore::open(Some(&base.join("store"))).map_err(|error| crate::chain(&error))?;
+    walk(&Manager::new(registry), &store, &places, steps, seed()?).await?;
+    let left = std::fs::read_dir(&environments).map_err(|error| error.to_string())?;
+    match left.count() {
+        0 => Ok(()),
+        count => Err(format!("{count} directories of environments are left")),
+    }
+}
+
+/// Registers the engines, and returns them.
+async fn register(
+    registry: &mut Registry,
+    base: &Path,
+    environments: &Path,
+    docker: Option<Containers<'_>>,
+) -> Result<Vec<Place>> {
+    let place = |engine: &str, spec: EnvironmentSpec| Place {
+        engine: engine.to_owned(),
+        spec,
+        image: None,
+    };
+    let at_work = || EnvironmentSpec {
+        working_dir: Some("/work".to_owned()),
+        ..EnvironmentSpec::default()
+    };
+    let mut places = vec![place("basic", EnvironmentSpec::default())];
+    registry.register(BasicEngine::below(environments))?;
+    let python = VirtualenvEngine::below(environments).with_cache(base.join("cache"));
+    if python.probe().await.availability.is_available() {
+        let mut spec = EnvironmentSpec::default();
+        VirtualenvOptions {
+            without_pip: true,
+            ..VirtualenvOptions::default()
+        }
+        .add_to(&mut spec);
+        registry.register(python)?;
+        places.push(place("virtualenv", spec));
+    }
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        for directory in [base, environments] {
+            // The users of a sandbox must pass.
+            let mode = std::fs::Permissions::from_mode(0o711);
+            std::fs::set_permissions(directory, mode).map_err(|error| Error::engine("walk", error))?;
+        }
+        let sandbox = SandboxEngine::below(environments).with_cache(base.join("images"));
+        let is_there = sandbox.probe().await.availability.is_available();
+        let mut has_image = true;
+        if let (true, Some(docker)) = (is_there, &docker) {
+            has_image = docker.has_programs;
+            if has_image {
+                import(&sandbox, docker).await?;
+            }
+        }
+        if is_there && has_image {
+            registry.register(sandbox)?;
+            places.push(place("sandbox", at_work()));
+        }
+    }
+    if let Some(Containers { engine, image, .. }) = docker {
+        registry.register(engine)?;
+        places.push(Place {
+            spec: EnvironmentSpec {
+                image: Some(image.to_owned()),
+                ..at_work()
+            },
+            image: Some(image.to_owned()),
+            ..place("docker", EnvironmentSpec::default())
+        });
+    }
+    Ok(places)
+}
+
+/// Imports the image of containers for sandboxes.
+#[cfg(target_os = "linux")]
+async fn import(sandbox: &SandboxEngine, docker: &Containers<'_>) -> Result<()> {
+    let archive = docker.engine.images().save(&[docker.image]).await?;
+    let mut options = ImportImage::default();
+    options.image = Some(docker.image.to_owned());
+    let images = sandbox.images();
+    let imported = images.import(ImageSource::Archive(archive), options).await;
+    imported.map(drop)
+}
+
+/// Walks so many steps, and destroys everything in the end.
+async fn walk(
     manager: &Manager,
     store: &SnapshotStore,
     places: &[Place],
@@ -164,7 +276,7 @@ impl Walk<'_> {
         let output = environment.run(Command::shell(script)).await?;
         match output.exit.success() {
             true => Ok(()),
-            false => Err(isolation::Error::engine("walk", output.stderr_text())),
+            false => Err(Error::engine("walk", output.stderr_text())),
         }
     }
 

@@ -8,8 +8,8 @@ use engine_api::containers::{CreateContainer, StopContainer};
 use fake_engine::{FakeEngine, Fault};
 use isolation::engines::docker::{DockerEngine, labels};
 use isolation::{
-    Command, EngineChoice, Environment, EnvironmentSpec, ErrorKind, EventKind, Main, Manager, Mount,
-    NetworkSpec, Registry, Signal, Status, conformance,
+    Command, EngineChoice, Environment, EnvironmentSpec, ErrorKind, EventKind, ForkOptions, Main, Manager,
+    Mount, NetworkSpec, Registry, Signal, Status, conformance,
 };
 use tests::chain;
 
@@ -268,4 +268,23 @@ async fn stop_with_a_signal_needs_a_main_process() {
     assert_eq!(idle.status(), Status::Stopped);
     // A second stop does nothing.
     idle.stop_with(Signal::Interrupt, Duration::ZERO).await.unwrap();
+}
+
+/// Nothing is asked twice, the description of the daemon not at all.
+#[tokio::test]
+async fn fork_takes_few_requests() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let manager = manager(&fake);
+    let environment = active(&manager, spec()).await;
+    let before = fake.requests().len();
+    let forks = manager
+        .fork(&environment, 1, ForkOptions::default())
+        .await
+        .unwrap();
+    let requests = fake.requests().split_off(before);
+    let count = |part: &str| requests.iter().filter(|one| one.contains(part)).count();
+    let counts = ["/info", "/commit", "/images/load", "/pause", "/unpause", "DELETE"].map(count);
+    assert_eq!(counts, [0, 1, 1, 1, 1, 1], "{requests:#?}");
+    assert!(requests.len() <= 12, "{requests:#?}");
+    drop(forks);
 }

@@ -18,6 +18,7 @@ mod lifecycle; // stop, start, main processes, environments of other processes
 mod limits; // limits, and what happens at a limit
 mod main_process; // main processes with their streams, and images without a shell
 mod migrate; // between engines, and between daemons
+mod migrated_files; // owners, bits, names and pipes that a migration keeps
 mod networks; // their subnets, who is on them, partitions
 mod odd_images; // an unusual PATH, no shell, other shells
 mod odd_shells; // variables, files and processes that could disturb a command shell

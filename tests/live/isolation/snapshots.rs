@@ -263,6 +263,29 @@ async fn forks_share_nothing_and_show_no_secret() {
     }
 }
 
+/// The files of a volume are copied for each fork: a later fork had later files.
+#[tokio::test]
+async fn prepared_forks_have_the_volume_as_it_was() {
+    for subject in engines() {
+        let (manager, prefix) = manager(&subject);
+        let (environment, volume) = Box::pin(sample(&subject, &manager)).await;
+        let prepared = manager.prepare_forks(&environment, 1, ForkOptions::default());
+        let prepared = Box::pin(prepared).await;
+        let prepared = prepared.unwrap_or_else(|error| panic!("{}: {}", subject.name, one_line(&error)));
+        sh(&environment, "echo later >/data/x; echo later >/root/f").await;
+        for _ in 0..2 {
+            let fork = Box::pin(prepared.take()).await.unwrap();
+            let found = sh(&fork, "cat /root/f /data/x").await;
+            assert_eq!(found, "one\nv", "{}", subject.name);
+            fork.destroy().await.unwrap();
+        }
+        environment.destroy().await.unwrap();
+        drop(prepared);
+        volume.remove().await.unwrap();
+        subject.until_nothing_is_left(&prefix).await;
+    }
+}
+
 #[tokio::test]
 async fn forks_are_removed_with_their_image() {
     for subject in engines() {
