@@ -134,7 +134,7 @@ fn check_harmless(spec: &EnvironmentSpec) -> Result<()> {
         true => Ok(()),
         false => Err(Error::invalid(format!(
             "the snapshot was imported, and its specification would {}; restore it with --trust \
-             (RestoreOptions::trust) if you know where it comes from",
+             if you know where it comes from",
             asks.join(", ")
         ))),
     }

@@ -174,22 +174,35 @@ impl PartReader {
     /// Writes the files as a tar archive whose names begin at the root of the part. `keep` leaves
     /// out entries.
     pub fn write_archive(&self, to: &mut impl Write, keep: impl Fn(&Entry) -> bool) -> Result<()> {
-        self.write_archive_below(&TreePath::root(), to, keep)
+        self.write_entries(to, keep, Entry::clone)
     }
 
     /// The same; each name begins with the path of a directory.
     pub(crate) fn write_archive_below(
         &self,
         top: &TreePath,
+        whole_seconds: bool,
+        to: &mut impl Write,
+    ) -> Result<()> {
+        let moved = |entry: &Entry| {
+            let mut entry = entry.in_directory(top);
+            if whole_seconds {
+                entry.mtime.1 = 0;
+            }
+            entry
+        };
+        self.write_entries(to, |_| true, moved)
+    }
+
+    fn write_entries(
+        &self,
         to: &mut impl Write,
         keep: impl Fn(&Entry) -> bool,
+        change: impl Fn(&Entry) -> Entry,
     ) -> Result<()> {
         let mut progress = self.reporter();
         for entry in self.entries()?.iter().filter(|entry| keep(entry)) {
-            match top.is_root() {
-                true => self.write_entry(entry, to)?,
-                false => self.write_entry(&entry.in_directory(top), to)?,
-            }
+            self.write_entry(&change(entry), to)?;
             progress.entry(entry.size());
         }
         progress.end();

@@ -148,7 +148,7 @@ async fn mounted_files_are_not_saved() {
         mounts: vec![read_only, file, Mount::tmpfs("/scratch", None)],
         ..EnvironmentSpec::default()
     };
-    let choice = isolation::EngineChoice::Auto;
+    let choice = EngineChoice::Auto;
     let environment = fixture.manager.create(&choice, spec).await.unwrap();
     printed(&environment, "cat /mounted/secret && echo x >/scratch/x").await;
     let snapshot = saved(&environment, &store).await;

@@ -74,7 +74,13 @@ async fn owners_links_and_pipes_move() {
         let choice = EngineChoice::Named("docker".to_owned());
         let mut environment = manager.create(&choice, spec).await.unwrap();
         sh(&environment, FILES).await;
-        let before = sh(&environment, LOOK).await;
+        // The archives of Podman show no owners.
+        let podman = subject.name.starts_with("podman");
+        let look = match podman {
+            true => LOOK.replace("%u:%g ", ""),
+            false => LOOK.to_owned(),
+        };
+        let before = sh(&environment, &look).await;
         sh(&environment, SOCKET).await;
         let mut way = vec!["basic", "docker"];
         if has_sandbox {
@@ -96,11 +102,12 @@ async fn owners_links_and_pipes_move() {
                 .any(|what| what.contains("the socket") && what.ends_with("/s"));
             assert_eq!(socket, number == 0, "{}: {engine}: {lost:?}", subject.name);
             let owners = lost.iter().any(|what| what.contains("owners"));
-            assert!(!owners, "{}: {engine}: {lost:?}", subject.name);
+            let expected = podman && environment.engine() == "docker";
+            assert_eq!(owners, expected, "{}: {engine}: {lost:?}", subject.name);
             environment = moved.environment;
             let at = match *engine {
-                "basic" => LOOK.to_owned(),
-                _ => format!("cd /work && {LOOK}"),
+                "basic" => look.clone(),
+                _ => format!("cd /work && {look}"),
             };
             assert_eq!(sh(&environment, &at).await, before, "{}: {engine}", subject.name);
         }

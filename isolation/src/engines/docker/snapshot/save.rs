@@ -76,6 +76,12 @@ impl Saves for DockerInstance {
     ) -> BoxFuture<'a, Result<Option<PartWriter>>> {
         Box::pin(async move {
             let path = paths::resolve(&self.working_dir, path)?;
+            if self.container.podman {
+                part.leave_out(LeftOut::new(
+                    "the owners of the files",
+                    "the archives of Podman do not have them",
+                ));
+            }
             let (archive, source) = files::directory(&self.container, &self.mounts, &path).await?;
             let (reader, name) = (for_thread(archive), source.name().as_bytes().to_vec());
             let reading = tokio::task::spawn_blocking(move || {
@@ -94,9 +100,11 @@ impl Saves for DockerInstance {
                 return Ok(None);
             }
             let top = TreePath::normal(path.as_bytes())?;
+            // Podman rounds the times of archives.
+            let whole_seconds = self.container.podman;
             let (mut writer, pieces) = from_thread();
             let writing = tokio::task::spawn_blocking(move || {
-                let written = part.write_archive_below(&top, &mut writer, |_| true);
+                let written = part.write_archive_below(&top, whole_seconds, &mut writer);
                 let written = written.and_then(|()| writer.end().map_err(|error| Error::engine(NAME, error)));
                 if let Err(error) = &written {
                     writer.fail(&error.to_string());
@@ -135,8 +143,10 @@ impl DockerInstance {
         let changes = containers.changes(self.container.id()).await.map_err(to_error)?;
         let listed = Listed::new(changes, is_of_daemon);
         let mounts = mounts(&self.look_closely().await?);
+        // The archives of Podman show no owners; its export does.
         let reading = part
             .previous_whole()
+            .filter(|_| !self.container.podman)
             .and_then(|previous| listed.reading(previous, &mounts));
         let mut complete = false;
         if let Some(reading) = reading {
