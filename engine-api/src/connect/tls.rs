@@ -41,6 +41,8 @@ use crate::local_file;
 pub struct TlsConfig {
     /// PEM: the only trusted authorities; empty for those of the system.
     pub ca: Vec<u8>,
+    /// Trust the authorities of the system besides those in [`ca`](Self::ca).
+    pub system_ca: bool,
     /// PEM: the client's certificate and its chain; empty for no certificate.
     pub cert: Vec<u8>,
     /// PEM: the private key of the client's certificate.
@@ -74,7 +76,7 @@ impl TlsConfig {
             ca: read("ca.pem")?,
             cert: read("cert.pem")?,
             key: read("key.pem")?,
-            skip_verify: false,
+            ..Self::default()
         })
     }
 
@@ -142,8 +144,10 @@ impl TlsConfig {
 
     fn roots(&self) -> Result<RootCertStore> {
         let mut roots = RootCertStore::empty();
-        if self.ca.is_empty() {
+        if self.ca.is_empty() || self.system_ca {
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+        if self.ca.is_empty() {
             if roots.is_empty() {
                 return Err(Error::invalid(
                     "there is no ca.pem, and this system has no certificate authorities to trust",
@@ -172,6 +176,7 @@ impl fmt::Debug for TlsConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TlsConfig")
             .field("ca", &!self.ca.is_empty())
+            .field("system_ca", &self.system_ca)
             .field("cert", &!self.cert.is_empty())
             .field("skip_verify", &self.skip_verify)
             .finish_non_exhaustive()
@@ -276,7 +281,7 @@ impl AsyncRead for Encrypted {
 
 impl AsyncWrite for Encrypted {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.0).poll_write(cx, data)
+        Pin::new(&mut self.0).poll_write(cx, data).map_err(explained)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -295,14 +300,14 @@ fn explained(error: io::Error) -> io::Error {
     };
     let hint = match tls {
         Tls::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
-            "the engine's certificate is from an authority that is not trusted; is it the right ca.pem?"
+            "the server's certificate is from an authority that is not trusted; is it the right ca.pem?"
         }
         Tls::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-        ) => "the engine's certificate is for another name; use one that is in it",
-        Tls::InvalidCertificate(_) => "the engine's certificate is not valid",
+        ) => "the server's certificate is for another name; use one that is in it",
+        Tls::InvalidCertificate(_) => "the server's certificate is not valid",
         Tls::AlertReceived(AlertDescription::CertificateRequired) => {
-            "the engine requires a client certificate; provide cert.pem and key.pem"
+            "the server requires a client certificate; provide cert.pem and key.pem"
         }
         Tls::AlertReceived(
             AlertDescription::UnknownCA
@@ -313,7 +318,7 @@ fn explained(error: io::Error) -> io::Error {
             | AlertDescription::CertificateRevoked
             | AlertDescription::CertificateUnknown
             | AlertDescription::AccessDenied,
-        ) => "the engine rejects the client certificate, or requires one",
+        ) => "the server rejects the client certificate, or requires one",
         Tls::InvalidMessage(_) => {
             let text = format!("the server does not use TLS ({tls}); is it an engine on plain tcp://?");
             return io::Error::new(io::ErrorKind::InvalidData, text);
