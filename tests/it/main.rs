@@ -95,6 +95,8 @@ mod isolation {
     mod networks; // networks of the docker engine: their subnets, and who is on them
     mod planted; // planted failures on the fake engine, and their causes
     mod pool; // environments that are prepared ahead
+    #[cfg(target_os = "linux")]
+    mod registry_tls; // images of the engine sandbox from a registry with TLS
     #[cfg(unix)]
     mod restored_elsewhere; // a snapshot of each engine on each other one
     #[cfg(unix)]

@@ -161,7 +161,7 @@ impl Me {
             Owners::Range { .. } => [entry.uid, entry.gid]
                 .iter()
                 .all(|id| self.owners.outside(*id).is_some()),
-            Owners::Caller => (entry.uid, entry.gid) == (0, 0),
+            Owners::Caller | Owners::Mapped { .. } => (entry.uid, entry.gid) == (0, 0),
         }
     }
 
@@ -189,7 +189,7 @@ impl Me {
         let gives = match self.owners {
             Owners::Same => self.uid == 0 && (entry.uid, entry.gid) != (self.uid, self.gid),
             Owners::Range { .. } => true,
-            Owners::Caller => false,
+            Owners::Caller | Owners::Mapped { .. } => false,
         };
         match gives {
             true => Ok(Some((outside(entry.uid)?, outside(entry.gid)?))),

@@ -35,6 +35,14 @@ pub(crate) enum Owners {
         /// The number of users.
         count: u32,
     },
+    /// Root is the caller, and the first one is user 1. The caller cannot give files to them.
+    #[cfg_attr(not(target_os = "linux"), allow(dead_code))] // only the engine `sandbox` has it
+    Mapped {
+        /// User 1 of the environment.
+        first: u32,
+        /// The number of users, with root.
+        count: u32,
+    },
     /// There is only root, who is the caller.
     #[cfg_attr(not(target_os = "linux"), allow(dead_code))] // only the engine `sandbox` has it
     Caller,
@@ -49,6 +57,10 @@ impl Owners {
                 Some(inside) if inside < count => inside,
                 _ => NOBODY,
             },
+            Self::Mapped { first, count } => match id.checked_sub(first) {
+                Some(inside) if inside < count - 1 => inside + 1,
+                _ => 0,
+            },
             Self::Caller => 0,
         }
     }
@@ -59,7 +71,7 @@ impl Owners {
         match self {
             Self::Same => Some(id),
             Self::Range { first, count } => (id < count).then_some(first.saturating_add(id)),
-            Self::Caller => None,
+            Self::Caller | Self::Mapped { .. } => None,
         }
     }
 

@@ -8,7 +8,7 @@ use isolation::{
     Status, conformance,
 };
 
-use crate::support::{Fixture, as_ordinary_user, base, printed, rustix_is_root, sh};
+use crate::support::{Fixture, as_ordinary_user, as_user_with_others, base, printed, rustix_is_root, sh};
 
 async fn conforms() {
     let Some(fixture) = Fixture::new().await else {
@@ -31,6 +31,11 @@ async fn engine_passes_the_conformance_checks() {
 #[test]
 fn conformance_as_an_ordinary_user() {
     as_ordinary_user("engine::engine_passes_the_conformance_checks");
+}
+
+#[test]
+fn conformance_as_a_user_with_others() {
+    as_user_with_others("engine::engine_passes_the_conformance_checks");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use tar::{Builder, EntryType, Header};
 use tempfile::TempDir;
 
-use crate::support::{Fixture, as_ordinary_user, base, printed, sh};
+use crate::support::{Fixture, as_ordinary_user, as_user_with_others, base, printed, sh};
 
 pub(crate) fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes)
@@ -30,7 +30,7 @@ pub(crate) fn append(builder: &mut Builder<Vec<u8>>, path: &str, content: &[u8],
     builder.append_data(&mut header, path, content).unwrap();
 }
 
-fn link(builder: &mut Builder<Vec<u8>>, path: &str, target: &str) {
+pub(crate) fn link(builder: &mut Builder<Vec<u8>>, path: &str, target: &str) {
     let mut header = Header::new_gnu();
     header.set_entry_type(EntryType::Symlink);
     header.set_size(0);
@@ -45,7 +45,8 @@ fn link(builder: &mut Builder<Vec<u8>>, path: &str, target: &str) {
 pub(crate) fn programs() -> Vec<u8> {
     let mut builder = Builder::new(Vec::new());
     let names = [
-        "sh", "env", "setsid", "cat", "ls", "id", "rm", "mkdir", "stat", "readlink", "sleep", "tty", "stty",
+        "sh", "env", "setsid", "cat", "chown", "ls", "id", "rm", "mkdir", "stat", "readlink", "sleep", "tty",
+        "stty",
     ];
     let mut libraries = std::collections::BTreeSet::new();
     for name in names {
@@ -264,6 +265,7 @@ async fn environments_of_an_image_share_its_files() {
 #[test]
 fn images_as_an_ordinary_user() {
     as_ordinary_user("images::environments_of_an_image_share_its_files");
+    as_user_with_others("images::environments_of_an_image_share_its_files");
 }
 
 #[tokio::test]

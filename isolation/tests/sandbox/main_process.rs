@@ -9,7 +9,7 @@ use isolation::{
 use tar::Builder;
 
 use crate::images::{WithImage, append, programs, saved};
-use crate::support::{Fixture, as_ordinary_user, manager, printed, rustix_is_root};
+use crate::support::{Fixture, as_ordinary_user, as_user_with_others, has_users, manager, printed};
 
 /// How long a busy machine may take.
 const LONG: Duration = Duration::from_secs(60);
@@ -52,7 +52,7 @@ async fn main_process_is_the_program_of_the_image() {
         let environment = fixture.manager.create(&EngineChoice::Auto, spec).await.unwrap();
         let more = WaitFor::Log(LogProbe::new("^more$"));
         environment.wait_until(&more, LONG).await.unwrap();
-        let user = if rustix_is_root() { "1000" } else { "0" };
+        let user = if has_users() { "1000" } else { "0" };
         let serves = format!("serves {argument} {user}");
         assert_eq!(log(&environment).await, [serves.as_str(), "more", "warns"]);
         assert_eq!(printed(&environment, "echo beside").await, "beside");
@@ -74,6 +74,7 @@ async fn main_process_is_the_program_of_the_image() {
 #[test]
 fn image_program_as_an_ordinary_user() {
     as_ordinary_user("main_process::main_process_is_the_program_of_the_image");
+    as_user_with_others("main_process::main_process_is_the_program_of_the_image");
 }
 
 async fn not_started(fixture: &Fixture, command: Command) -> isolation::Environment {

@@ -7,7 +7,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
 use isolation::ErrorKind;
-use isolation::engines::sandbox::images::{ImageSource, ImportImage, SandboxImage};
+use isolation::engines::sandbox::images::{ImageSource, ImportImage, RegistryAccess, SandboxImage};
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
 use crate::images::{CONFIG, WithImage, architecture, digest, programs};
@@ -121,7 +121,7 @@ fn registry() -> (Site, Site, String) {
 async fn import(fixture: &WithImage, name: &str) -> isolation::Result<SandboxImage> {
     let mut options = ImportImage::default();
     options.image = Some(name.to_owned());
-    let source = ImageSource::Registry { insecure: false };
+    let source = ImageSource::Registry(RegistryAccess::default());
     fixture.engine().images().import(source, options).await
 }
 

@@ -96,6 +96,61 @@ pub(crate) fn as_ordinary_user(test: &str) -> bool {
     true
 }
 
+/// The users and groups that the user of [`as_user_with_others`] may map.
+pub(crate) const OTHERS: u32 = 700_000;
+
+/// The same for a user that may map others, as most users of a desktop. The files that say so are
+/// seen by this program only.
+pub(crate) fn as_user_with_others(test: &str) {
+    let has_program = |name: &str| Path::new("/usr/bin").join(name).exists();
+    if !rustix_is_root() || !has_program("newuidmap") || !has_program("newgidmap") {
+        eprintln!("skipped: this needs root and the package uidmap");
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let script = "set -e
+        { cat /etc/passwd; echo sandboxer:x:54321:54321::/nonexistent:/bin/sh; } >passwd
+        for kind in uid gid; do echo sandboxer:700000:65536 >sub$kind; done
+        for name in passwd subuid subgid; do
+            [ -e /etc/$name ] || { echo /etc/$name is missing; exit 77; }
+            chmod 644 $name
+            mount --bind $name /etc/$name
+        done
+        cp \"$1\" program && chmod 755 program
+        cd / && exec setpriv --reuid=54321 --regid=54321 --clear-groups -- \"$0/program\" --exact --nocapture \"$2\"";
+    let output = std::process::Command::new("unshare")
+        .args(["--mount", "sh", "-c", script])
+        .arg(directory.path())
+        .arg(std::env::current_exe().unwrap())
+        .arg(test)
+        .env("TMPDIR", directory.path())
+        .env("HOME", directory.path())
+        .env("SANDBOX_WITH_OTHERS", "yes")
+        .current_dir(directory.path())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    if output.status.code() == Some(77) {
+        eprintln!("skipped: {text}");
+        return;
+    }
+    assert!(
+        output.status.success(),
+        "{test} as a user with others: {text}{errors}"
+    );
+    assert!(
+        text.contains("1 passed") && !errors.contains("skipped"),
+        "{text}{errors}"
+    );
+}
+
+/// Whether environments have several users.
+pub(crate) fn has_users() -> bool {
+    rustix_is_root() || std::env::var_os("SANDBOX_WITH_OTHERS").is_some()
+}
+
 pub(crate) fn rustix_is_root() -> bool {
     use std::os::unix::fs::MetadataExt;
     fs::metadata("/proc/self").unwrap().uid() == 0

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 #[cfg(target_os = "linux")]
 use isolation::ErrorKind;
 #[cfg(target_os = "linux")]
-use isolation::engines::sandbox::images::{ImageSource, ImportImage};
+use isolation::engines::sandbox::images::{ImageSource, ImportImage, RegistryAccess};
 
 use super::ImageEngine;
 use crate::console::Console;
@@ -17,7 +17,8 @@ use crate::session::Session;
 ///
 /// SOURCE is an archive of `docker save`, an OCI archive, the directory of an OCI layout, or the
 /// name of an image. A name is taken from the Docker daemon if it has the image, otherwise from its
-/// registry, with the credentials of `docker login`.
+/// registry, with the credentials of `docker login`. A registry of this machine is used without
+/// TLS, unless an option is about certificates.
 #[derive(Debug, Args)]
 #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 pub(crate) struct Import {
@@ -37,8 +38,16 @@ pub(crate) struct Import {
     #[arg(long, value_name = "SIZE", value_parser = isolation::parse_size)]
     max_size: Option<u64>,
     /// Use the registry without TLS: everybody on the way can read credentials and change the image
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["cert_dir", "tls_verify"])]
     insecure: bool,
+    /// Directory with certificates for the registry: trusted authorities in *.crt, the certificate
+    /// of the client in NAME.cert, its key in NAME.key
+    #[arg(long, value_name = "DIRECTORY")]
+    cert_dir: Option<PathBuf>,
+    /// Verify the certificate of the registry; without, everybody on the way can read credentials
+    /// and change the image [default: true]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    tls_verify: Option<bool>,
     /// Archive, directory, or name of an image
     source: PathBuf,
 }
@@ -111,16 +120,15 @@ impl Import {
             .iter()
             .any(|ending| text.ends_with(ending));
         let is_path = self.source.exists() || text.starts_with(['/', '.']) || is_archive;
-        let registry = ImageSource::Registry {
-            insecure: self.insecure,
-        };
         let is_automatic = match self.from {
-            From::Path => return Ok(ImageSource::Path(self.source.clone())),
-            From::Auto if is_path => return Ok(ImageSource::Path(self.source.clone())),
-            From::Registry => return Ok(registry),
+            From::Path => return self.path(),
+            From::Auto if is_path => return self.path(),
+            From::Registry => return self.registry(),
             From::Auto => true,
             From::Daemon => false,
         };
+        // A mistake in its options is an error, also if it is not needed.
+        let registry = self.registry()?;
         match session.docker()?.images().save(&[&text]).await {
             Ok(archive) => Ok(ImageSource::Archive(archive)),
             // There is the registry.
@@ -131,6 +139,26 @@ impl Import {
             }
             Err(error) => Err(error.into()),
         }
+    }
+
+    fn path(&self) -> Result<ImageSource, CliError> {
+        match self.insecure || self.cert_dir.is_some() || self.tls_verify.is_some() {
+            false => Ok(ImageSource::Path(self.source.clone())),
+            true => {
+                let error = CliError::new("--insecure, --cert-dir and --tls-verify are for registries");
+                Err(error.hint("SOURCE is a path; `--from registry` reads it as the name of an image"))
+            }
+        }
+    }
+
+    fn registry(&self) -> Result<ImageSource, CliError> {
+        let mut access = RegistryAccess::default();
+        access.insecure = self.insecure;
+        access.skip_verify = self.tls_verify == Some(false);
+        if let Some(directory) = &self.cert_dir {
+            access.read_certificates(directory)?;
+        }
+        Ok(ImageSource::Registry(access))
     }
 }
 
@@ -148,6 +176,11 @@ mod tests {
         for (line, why) in [
             ("isolate image import --max-size 2q x", "size"),
             ("isolate image import", "SOURCE"),
+            (
+                "isolate image import --insecure --tls-verify=false x",
+                "cannot be used with",
+            ),
+            ("isolate image import --tls-verify=perhaps x", "perhaps"),
         ] {
             let error = parse(line).unwrap_err().to_string();
             assert!(error.contains(why), "{line}: {error}");

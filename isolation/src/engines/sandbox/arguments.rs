@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use super::PATH;
 use super::identity::Identity;
 use super::script::{MAIN, PIPES};
 use crate::engines::shell::without_comments;
@@ -16,9 +17,6 @@ pub(super) const INNER_INFO: &str = "4";
 
 /// The descriptor of the filter of system calls.
 pub(super) const FILTER: &str = "5";
-
-/// Where programs are looked for.
-pub(super) const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The capabilities of a container of Docker. A process of the only user has no capability.
 const CAPABILITIES: [&str; 14] = [
@@ -113,7 +111,7 @@ impl Arguments {
     pub(super) fn user_namespace(identity: Identity) -> Self {
         let mut arguments = Self::default();
         arguments.add(["--unshare-user", "--uid", "0", "--gid", "0", "--info-fd", INFO]);
-        if let Identity::Range { .. } = identity {
+        if identity.has_users() {
             // It waits on the owner's pipe until the users are mapped, or the owner has ended.
             arguments.add(["--userns-block-fd", "0"]);
         }
@@ -200,7 +198,7 @@ impl Arguments {
         }
         self.add(["--hostname", sandbox.hostname, "--new-session", "--as-pid-1"]);
         self.add(["--clearenv", "--setenv", "PATH", PATH, "--cap-drop", "ALL"]);
-        if let Identity::Range { .. } = sandbox.identity {
+        if sandbox.identity.has_users() {
             for capability in CAPABILITIES {
                 self.add(["--cap-add", capability]);
             }
@@ -247,6 +245,24 @@ impl Arguments {
                 MountSource::Volume(_) => {}
             }
         }
+    }
+
+    /// Runs a script as the root of a new user namespace, with the files of this machine.
+    pub(super) fn script(mut self, text: &str, arguments: &[&Path]) -> Vec<OsString> {
+        self.add([
+            "--dev-bind",
+            "/",
+            "/",
+            "--cap-add",
+            "ALL",
+            "--",
+            "/bin/sh",
+            "-c",
+            text,
+            "sh",
+        ]);
+        self.0.extend(arguments.iter().map(OsString::from));
+        self.0
     }
 
     /// Runs this program.
@@ -301,7 +317,11 @@ mod tests {
 
     #[test]
     fn every_environment_has_its_own_namespaces() {
-        for identity in [Identity::Caller, Identity::Range { first: 200_000 }] {
+        for identity in [
+            Identity::Caller,
+            Identity::Range { first: 200_000 },
+            Identity::Mapped { first: 100_000 },
+        ] {
             let words = arguments(identity, false, &[]);
             for word in [
                 "--unshare-user",

@@ -7,12 +7,13 @@ use engine_api::images::ImageConfig;
 use super::identity::{COUNT, Identity};
 use super::images::{self, Defaults, Kept, LeftOut, Restored};
 use super::layout::Layout;
+use super::mapped;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::copy::Stop;
 use crate::files::dir::Dir;
 use crate::files::remove_tree::remove_tree;
 use crate::files::root;
-use crate::snapshots::{Differing, Digest, Owners, PartKind, PartReader, SavedState, clone_tree};
+use crate::snapshots::{Differing, Digest, Owners, PartKind, PartReader, SavedState};
 
 /// The files with which an environment begins.
 #[derive(Debug)]
@@ -69,11 +70,11 @@ impl Layout {
         match source.is_overlay() {
             true => {
                 self.make_overlay_directories()?;
-                clone_tree(&source.upper(), &self.upper(), stop)
+                mapped::copy(self.identity(), &source.upper(), &self.upper(), stop)
             }
             false => {
                 self.make_empty_root()?;
-                clone_tree(&source.root(), &self.root(), stop)
+                mapped::copy(self.identity(), &source.root(), &self.root(), stop)
             }
         }
     }
@@ -153,6 +154,7 @@ impl Identity {
     pub(super) fn owners(self) -> Owners {
         match self {
             Self::Caller => Owners::Caller,
+            Self::Mapped { first } => Owners::Mapped { first, count: COUNT },
             Self::Range { first } => Owners::Range { first, count: COUNT },
         }
     }

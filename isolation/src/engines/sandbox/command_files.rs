@@ -38,13 +38,13 @@ impl CommandFiles {
                 layout.make_pipe(&path)?;
                 files.0.push(path.clone());
                 if let Some(owner) = owner.filter(|_| end != "reports") {
-                    rustix::fs::chown(&path, owner.uid(), owner.gid())?;
+                    layout.give_to(&path, owner)?;
                 }
             }
         }
         if let Some(owner) = owner.filter(|_| role.is_main()) {
             for name in ["stdout", "stderr"] {
-                rustix::fs::chown(layout.main(name), owner.uid(), owner.gid())?;
+                layout.give_to(&layout.main(name), owner)?;
             }
         }
         let path = layout.pipe(name, "sh");

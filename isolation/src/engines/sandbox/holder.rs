@@ -25,7 +25,7 @@ use super::advice;
 use super::arguments::{Arguments, FILTER, INFO, INNER_INFO, Sandbox};
 use super::descriptors;
 use super::first_process::Process;
-use super::identity::{COUNT, Identity};
+use super::identity::Identity;
 use super::layout::Layout;
 use super::script;
 use super::start_report::{LONGEST, child_pid, read};
@@ -45,7 +45,7 @@ const GIVEN_UP: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_micros(200);
 
 /// The line of a first process that is ready; after the colon it names missing programs.
-const IS_READY: &str = "isolate-ready:";
+pub(super) const IS_READY: &str = "isolate-ready:";
 
 /// The owner's ends of the sandboxes that this process has started, by their directories.
 static OWNED: Mutex<BTreeMap<PathBuf, (Process, UnixStream)>> = Mutex::new(BTreeMap::new());
@@ -167,7 +167,7 @@ fn end(child: &mut Child, limit: Duration) {
 }
 
 /// A sandbox that is not ready yet. Dropping it ends it.
-struct Starting {
+pub(super) struct Starting {
     child: Option<Child>,
     /// The owner's end of the standard input: a socket, which no other process can open.
     lifeline: Option<UnixStream>,
@@ -186,7 +186,7 @@ struct Starting {
 impl Starting {
     /// Runs `bwrap` with these arguments, from a shell that gives it the report as descriptor 3,
     /// and closes the inherited descriptors.
-    fn spawn(
+    pub(super) fn spawn(
         words: &[OsString],
         identity: Identity,
         is_overlay: bool,
@@ -218,7 +218,7 @@ impl Starting {
             .args(filter)
             .args(words)
             .env_clear()
-            .env("PATH", super::arguments::PATH)
+            .env("PATH", super::PATH)
             .current_dir("/")
             .stdin(Stdio::from(OwnedFd::from(input)))
             .stdout(report.try_clone().map_err(failed)?)
@@ -244,8 +244,13 @@ impl Starting {
     }
 
     /// Reads what the start prints, and maps the users when `bwrap` waits for that.
-    fn until_ready(&mut self) -> Result<Process> {
-        let until = Instant::now() + READY;
+    pub(super) fn until_ready(&mut self) -> Result<Process> {
+        self.until_ready_within(READY)
+    }
+
+    /// The same for a script that does more before.
+    pub(super) fn until_ready_within(&mut self, limit: Duration) -> Result<Process> {
+        let until = Instant::now() + limit;
         let mut text = Vec::new();
         loop {
             // Asked before the output is read, which is then complete.
@@ -275,7 +280,8 @@ impl Starting {
                 }
                 _ if ended || text.len() >= LONGEST => return Err(advice::error(text.trim())),
                 _ if Instant::now() > until => {
-                    return Err(Error::engine(NAME, "the sandbox was not ready within 30 s"));
+                    let why = format!("the sandbox was not ready within {} s", limit.as_secs());
+                    return Err(Error::engine(NAME, why));
                 }
                 _ => std::thread::sleep(LOOK),
             }
@@ -310,13 +316,8 @@ impl Starting {
 
     /// Maps the users of a new namespace, and lets `bwrap` continue.
     fn map_users(&mut self, child: Process) -> Result<()> {
-        let Identity::Range { first } = self.identity else {
+        if !self.identity.map(child.pid())? {
             return Ok(());
-        };
-        let map = format!("0 {first} {COUNT}");
-        for file in ["uid_map", "gid_map"] {
-            let path = format!("/proc/{}/{file}", child.pid());
-            fs::write(&path, &map).map_err(|e| Error::io("write", Path::new(&path), e))?;
         }
         let Some(lifeline) = &mut self.lifeline else {
             return Ok(());

@@ -17,6 +17,12 @@ const FIRST: u32 = 200_000;
 pub(super) enum Identity {
     /// The caller, and there is no other user. The caller is not root.
     Caller,
+    /// The caller, and the others are the users and groups from `first` on, which `/etc/subuid` and
+    /// `/etc/subgid` give to the caller. The caller is not root.
+    Mapped {
+        /// User and group 1 in the environment.
+        first: u32,
+    },
     /// The first one of [`COUNT`] users that nothing else on this machine has. The caller is root:
     /// root itself in an environment could write to the settings of the kernel.
     Range {
@@ -29,7 +35,7 @@ impl Identity {
     /// The identity for environments of this process.
     pub(super) fn of_this_process() -> Result<Self> {
         if !rustix::process::geteuid().is_root() {
-            return Ok(Self::Caller);
+            return Ok(subordinate_of_caller().map_or(Self::Caller, |first| Self::Mapped { first }));
         }
         let read = |path: &str| match fs::read_to_string(path) {
             Ok(text) => Ok(text),
@@ -51,10 +57,37 @@ impl Identity {
         }
     }
 
+    /// Whether there are other users than root.
+    pub(super) fn has_users(self) -> bool {
+        self != Self::Caller
+    }
+
+    /// Who a user and a group of the environment are on this machine.
+    pub(super) fn outside(self, user: u32, group: u32) -> Owner {
+        let caller = (
+            rustix::process::geteuid().as_raw(),
+            rustix::process::getegid().as_raw(),
+        );
+        match self {
+            Self::Range { first } => Owner {
+                user: first + user,
+                group: first + group,
+            },
+            Self::Mapped { first } => Owner {
+                user: user.checked_sub(1).map_or(caller.0, |user| first + user),
+                group: group.checked_sub(1).map_or(caller.1, |group| first + group),
+            },
+            Self::Caller => Owner {
+                user: caller.0,
+                group: caller.1,
+            },
+        }
+    }
+
     /// The owner of what is created for the environment, if it is not the caller.
     pub(super) fn owner(self) -> Option<Owner> {
         match self {
-            Self::Caller => None,
+            Self::Caller | Self::Mapped { .. } => None,
             Self::Range { first } => Some(Owner {
                 user: first,
                 group: first,
@@ -66,9 +99,71 @@ impl Identity {
     pub(super) fn text(self) -> String {
         match self {
             Self::Caller => "one user, root, who is the caller".to_owned(),
+            Self::Mapped { first } => format!(
+                "root, who is the caller, and users {first} to {} of this machine",
+                first + (COUNT - 2)
+            ),
             Self::Range { first } => format!("users {first} to {} of this machine", first + COUNT - 1),
         }
     }
+}
+
+/// Why an ordinary user has no other users in its environments.
+pub(super) fn why_single() -> String {
+    let why = match subordinate_of_caller() {
+        Err(why) => why,
+        Ok(_) => "newuidmap cannot map them here".to_owned(),
+    };
+    format!(
+        "there is one user, root, who is the caller: {why}; install the package uidmap, and give the caller \
+         a range of {COUNT} users with `usermod --add-subuids` and `--add-subgids`"
+    )
+}
+
+/// The first one of the users and groups that the caller may map, or why there are none.
+fn subordinate_of_caller() -> std::result::Result<u32, String> {
+    for program in ["newuidmap", "newgidmap"] {
+        let mut places = super::PATH.split(':').map(Path::new);
+        if !places.any(|place| place.join(program).is_file()) {
+            return Err(format!("the program {program} is missing"));
+        }
+    }
+    let me = rustix::process::geteuid().as_raw();
+    let passwd = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = passwd
+        .lines()
+        .find(|line| single(line).is_some_and(|(id, _)| id == u64::from(me)));
+    let name = name.and_then(|line| line.split(':').next()).unwrap_or_default();
+    let ranges = |file: &str| {
+        let text = fs::read_to_string(file).unwrap_or_default();
+        ranges_of(&text, name, me)
+    };
+    common(&ranges("/etc/subuid"), &ranges("/etc/subgid")).ok_or_else(|| {
+        format!(
+            "/etc/subuid and /etc/subgid have no range of {} users for it",
+            COUNT - 1
+        )
+    })
+}
+
+/// The ranges of a user in a file, by its name or its number.
+fn ranges_of(text: &str, name: &str, id: u32) -> Vec<(u64, u64)> {
+    let number = id.to_string();
+    let own = text.lines().filter(|line| {
+        let owner = line.split(':').next().unwrap_or_default();
+        owner == number || (!name.is_empty() && owner == name)
+    });
+    own.filter_map(subordinate).collect()
+}
+
+/// The start of users that are in a range of both lists: one number serves for users and groups.
+fn common(users: &[(u64, u64)], groups: &[(u64, u64)]) -> Option<u32> {
+    let both = users.iter().flat_map(|a| {
+        let overlap = move |b: &(u64, u64)| (a.0.max(b.0), a.1.min(b.1));
+        groups.iter().map(overlap)
+    });
+    let large = both.filter(|(from, to)| *from > 0 && *to >= from + u64::from(COUNT - 1));
+    large.filter_map(|(from, _)| u32::try_from(from).ok()).min()
 }
 
 /// The range in a line of `/etc/subuid`.
@@ -101,6 +196,44 @@ fn free(taken: &[(u64, u64)]) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn users_of_the_caller_are_in_both_files() {
+        let text = "alice:100000:65536\n1000:300000:65536\nbob:500000:9\nalicex:7:65536\n";
+        assert_eq!(ranges_of(text, "alice", 1), [(100_000, 165_536)]);
+        assert_eq!(ranges_of(text, "", 1000), [(300_000, 365_536)]);
+        assert_eq!(ranges_of(text, "", 7), []);
+        let whole = (100_000, 165_536);
+        assert_eq!(common(&[whole], &[whole]), Some(100_000));
+        assert_eq!(
+            common(&[(100_000, 165_535)], &[whole]),
+            Some(100_000),
+            "root is the caller"
+        );
+        assert_eq!(common(&[whole], &[(100_001, 165_535)]), None, "too short");
+        assert_eq!(common(&[whole], &[(165_536, 300_000)]), None, "no user of both");
+        let two = [(300_000, 400_000), whole];
+        assert_eq!(common(&two, &[(310_000, 400_000)]), Some(310_000));
+        assert_eq!(
+            common(&[(0, 100_000)], &[(0, 100_000)]),
+            None,
+            "root of this machine"
+        );
+        let mapped = Identity::Mapped { first: 100_000 };
+        assert_eq!(
+            mapped.outside(1, 33),
+            Owner {
+                user: 100_000,
+                group: 100_032
+            }
+        );
+        assert_eq!(mapped.outside(0, 0), Identity::Caller.outside(0, 0));
+        assert!(
+            mapped.text().ends_with("100000 to 165534 of this machine"),
+            "{}",
+            mapped.text()
+        );
+    }
 
     #[test]
     fn range_overlaps_no_other() {

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::NAME;
-use super::arguments;
 use super::beginning::Beginning;
 use super::images::{self, Defaults, Kept};
 use super::layout::{HOME, Layout};
 use super::main_state;
+use super::mapped;
 use super::options::SandboxOptions;
 use super::process::{self, Begun};
 use super::sandboxed::Sandboxed;
@@ -183,7 +183,7 @@ impl SandboxInstance {
     /// All environment variables of a command.
     fn variables(&self, command: &Command, run_as: Option<&RunAs>) -> BTreeMap<String, String> {
         let own = [
-            ("PATH", arguments::PATH),
+            ("PATH", super::PATH),
             ("HOME", run_as.map_or(HOME, |run_as| &run_as.home)),
             ("HOSTNAME", self.sandbox.hostname()),
         ];
@@ -357,6 +357,7 @@ pub(super) fn remove(id: &EnvironmentId, sandbox: &Sandboxed, directory: &Direct
         group.remove()?;
     }
     Kept::forget(&sandbox.layout.image(), id)?;
+    mapped::remove(&sandbox.layout)?;
     directory.remove()
 }
 

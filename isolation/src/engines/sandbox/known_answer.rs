@@ -38,9 +38,7 @@ pub(super) struct Situation {
 impl Situation {
     /// The situation of this process; `None` if it cannot be described. `directory` is private.
     pub(super) fn now(directory: &Path, base: &Path, identity: Identity) -> Option<Self> {
-        let path = super::arguments::PATH
-            .split(':')
-            .map(|at| Path::new(at).join("bwrap"));
+        let path = super::PATH.split(':').map(|at| Path::new(at).join("bwrap"));
         let bwrap = path.into_iter().find_map(|path| path.metadata().ok())?;
         let mut facts = format!(
             "{} {} {} {} {} {identity:?} {}\n",

@@ -9,6 +9,8 @@
 //!   main/                 with a main process: its output, how it began and how it ended, inside
 //!                         /dev/isolation-main
 //!   filter                the system calls that are rejected
+//!   users                 user 1 of the environment, as this machine has it, if an ordinary user
+//!                         has made an environment with several users
 //!   root/                 the root of the environment
 //!
 //! With an image:
@@ -37,9 +39,6 @@ use super::identity::Identity;
 use super::images::{Kept, Restored};
 use crate::engines::host::directory::Directory;
 use crate::error::{Error, Result};
-use crate::files::copy::Stop;
-use crate::files::remove_tree::remove_tree;
-use crate::snapshots::clone_tree;
 use crate::spec::network::NetworkSpec;
 
 /// The home directory of the root user, inside.
@@ -60,6 +59,9 @@ const DIRECTORIES: [(&str, u32); 12] = [
     ("var/tmp", 0o1777),
     ("var/log", 0o755),
 ];
+
+/// The file with the users of an environment.
+const USERS: &str = "users";
 
 /// The paths that the engine makes in a root.
 pub(super) fn made(has_image: bool) -> Vec<String> {
@@ -99,7 +101,10 @@ impl Layout {
         let mine = rustix::process::getegid().as_raw();
         let identity = match rustix::process::geteuid().is_root() && group != mine {
             true => Identity::Range { first: group },
-            false => Identity::Caller,
+            false => match fs::read_to_string(directory.path().join(USERS)).map(|text| text.trim().parse()) {
+                Ok(Ok(first)) => Identity::Mapped { first },
+                _ => Identity::Caller,
+            },
         };
         Self::of(directory, identity)
     }
@@ -126,7 +131,7 @@ impl Layout {
         self.top.join("upper")
     }
 
-    fn work(&self) -> PathBuf {
+    pub(super) fn work(&self) -> PathBuf {
         self.top.join("work")
     }
 
@@ -210,7 +215,10 @@ impl Layout {
             rustix::fs::chown(&self.top, None, owner.gid())?;
             fs::set_permissions(&self.top, Permissions::from_mode(0o710))?;
         }
-        self.directory(&self.pipes(), 0o755)?;
+        if let Identity::Mapped { first } = self.identity {
+            fs::write(self.top.join(USERS), first.to_string())?;
+        }
+        self.directory(&self.pipes(), self.mode_of_pipes())?;
         // The caller writes to it, and the environment only sees it.
         if self.identity.owner().is_some() {
             rustix::fs::chown(
@@ -246,17 +254,6 @@ impl Layout {
         let root = self.root();
         let made = self.directory(&root, 0o755);
         made.map_err(|e| Error::io("create the directory", &root, e))
-    }
-
-    /// Replaces the overlay by a copy of the files of the image.
-    pub(super) fn copy_image(&self) -> Result<()> {
-        let root = self.root();
-        let failed = |path: &Path, e| Error::io("set up the root", path, e);
-        for path in [self.upper(), self.work()] {
-            remove_tree(&path).map_err(|e| failed(&path, e))?;
-        }
-        let files = fs::canonicalize(self.image()).map_err(|e| failed(&root, e))?;
-        clone_tree(&files, &root, &Stop::default())
     }
 
     /// The files that the engine makes in every root: their names in `/etc`, and their texts.

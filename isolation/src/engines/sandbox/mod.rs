@@ -13,10 +13,12 @@
 //! everything else, unless the environment is kept. Commands are started by that shell, and are
 //! read and written through named pipes.
 //!
-//! The root user inside is never root outside. For an ordinary user it is the caller, and there is
-//! no other user. For root it is the first one of 65536 users that this machine uses for nothing
-//! else; mounted files of the caller then belong to an unknown user inside. Commands then run as
-//! the user of the specification or of the image, which is looked up in the environment.
+//! The root user inside is never root outside. For an ordinary user it is the caller. The other
+//! users are those that `/etc/subuid` and `/etc/subgid` give to the caller, if the program
+//! `newuidmap` can map them; otherwise there is no other user. For root it is the first one of
+//! 65536 users that this machine uses for nothing else; mounted files of the caller then belong to
+//! an unknown user inside. Commands then run as the user of the specification or of the image,
+//! which is looked up in the environment.
 //!
 //! A main process is the program of the image or a command, and the environment ends with it. Its
 //! output is kept in two files, which have no limit and no times of lines. It gets the signal of
@@ -63,6 +65,7 @@ mod layout;
 mod main_log;
 mod main_process;
 mod main_state;
+mod mapped;
 mod options;
 mod pause;
 mod probe;
@@ -107,6 +110,9 @@ use sandboxed::Sandboxed;
 
 /// The name under which the engine is registered.
 pub const NAME: &str = super::SANDBOX;
+
+/// Where programs of this machine are looked for.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The engine for isolation without a daemon: see [the module](self).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,15 +173,15 @@ impl SandboxEngine {
 
     async fn begin(&self, new: NewEnvironment<'_>, from: Origin<'_>) -> Result<SandboxInstance> {
         SandboxOptions::of(new.spec)?;
-        let identity = match from {
-            // The users to whom the files belong.
-            Origin::Fork(source) => source.identity(),
-            _ => Identity::of_this_process()?,
-        };
-        check_mounts(new.spec, identity)?;
         if let Availability::Unavailable { reason, hint } = self.ask().await.availability {
             return Err(Error::unavailable(NAME, reason, hint));
         }
+        let identity = match from {
+            // The users to whom the files belong.
+            Origin::Fork(source) => source.identity(),
+            _ => probe::identity(&self.base)?,
+        };
+        check_mounts(new.spec, identity)?;
         let directory = Directory::create(NAME, &self.base, new.id)?;
         let prepared = self
             .beginning(new, from, identity, &directory)

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use super::NAME;
 use super::advice::Advice;
 use super::holder::Holder;
-use super::identity::Identity;
+use super::identity::{self, Identity};
 use super::known_answer::Situation;
 use crate::engine::Probe;
 use crate::engine::capabilities::{Capabilities, Feature, IsolationLevel};
@@ -56,6 +56,18 @@ pub(super) fn probe(base: &Path, kept: Option<&Path>) -> Probe {
     }
 }
 
+/// The users of environments in this directory, as the last successful probe has found them.
+pub(super) fn identity(base: &Path) -> Result<Identity, Error> {
+    let answers = ANSWERS.lock().unwrap_or_else(PoisonError::into_inner);
+    match (
+        answers.get(base).map(|found| found.identity),
+        Identity::of_this_process()?,
+    ) {
+        (Some(Identity::Caller), Identity::Mapped { .. }) => Ok(Identity::Caller),
+        (_, identity) => Ok(identity),
+    }
+}
+
 fn ask(base: &Path, kept: Option<&Path>) -> Result<Found, Advice> {
     let identity = Identity::of_this_process().map_err(|error| advice(&error))?;
     let situation = kept.and_then(|directory| Situation::now(directory, base, identity));
@@ -63,7 +75,7 @@ fn ask(base: &Path, kept: Option<&Path>) -> Result<Found, Advice> {
         return Ok(Found { version, identity });
     }
     let found = try_out(base, identity)?;
-    if let Some(situation) = situation {
+    if let Some(situation) = situation.filter(|_| found.identity == identity) {
         situation.keep(&found.version);
     }
     Ok(found)
@@ -81,8 +93,18 @@ fn try_out(base: &Path, identity: Identity) -> Result<Found, Advice> {
             hint: "set TMPDIR to a directory that every user may enter, such as /tmp".to_owned(),
         });
     }
-    Holder::probe(identity, base).map_err(|error| advice(&error))?;
-    Ok(Found { version, identity })
+    match (Holder::probe(identity, base), identity) {
+        (Ok(()), _) => Ok(Found { version, identity }),
+        // The program may not change the users here, as in a container; one user can do without.
+        (Err(error), Identity::Mapped { .. }) => match Holder::probe(Identity::Caller, base) {
+            Ok(()) => Ok(Found {
+                version,
+                identity: Identity::Caller,
+            }),
+            Err(_) => Err(advice(&error)),
+        },
+        (Err(error), _) => Err(advice(&error)),
+    }
 }
 
 fn advice(error: &Error) -> Advice {
@@ -115,10 +137,7 @@ fn version() -> Result<String, Advice> {
         hint: "install the package bubblewrap".to_owned(),
     };
     let mut command = Command::new("bwrap");
-    command
-        .arg("--version")
-        .env_clear()
-        .env("PATH", super::arguments::PATH);
+    command.arg("--version").env_clear().env("PATH", super::PATH);
     let output = command.output().map_err(|error| missing(error.to_string()))?;
     let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     match output.status.success() && text.starts_with("bubblewrap") {
@@ -187,10 +206,8 @@ pub(super) fn capabilities(identity: Identity) -> Capabilities {
         capabilities = capabilities.without(feature, missing);
     }
     let capabilities = match identity {
-        Identity::Caller => {
-            capabilities.without(Feature::Users, "there is one user, root, who is the caller")
-        }
-        Identity::Range { .. } => capabilities.with([Feature::Users]),
+        Identity::Caller => capabilities.without(Feature::Users, identity::why_single()),
+        Identity::Range { .. } | Identity::Mapped { .. } => capabilities.with([Feature::Users]),
     };
     Cgroup::add_to(capabilities)
 }

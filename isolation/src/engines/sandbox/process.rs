@@ -13,8 +13,10 @@ use super::NAME;
 use super::command_files::CommandFiles;
 use super::first_process::Process;
 use super::holder;
+use super::identity::Identity;
 use super::layout::Layout;
 use super::main_state::Tee;
+use super::mapped;
 use super::report::{Report, Reports};
 use super::script::{self, Role, Start};
 use super::terminal::Terminal;
@@ -27,6 +29,7 @@ use crate::command::input::Input;
 use crate::command::signal::Signal;
 use crate::command::stdin::Stdin;
 use crate::command::terminal::TerminalSize;
+use crate::engines::host::blocking;
 use crate::engines::host::output::Outputs;
 use crate::engines::shell::KnownPrograms;
 use crate::environment::id::random_hex;
@@ -97,7 +100,14 @@ async fn begin(
         Some(size) => {
             let stopped = || Error::wrong_status(Status::Stopped, "start it first").observed(Status::Stopped);
             let process = Process::of(&layout).ok_or_else(stopped)?;
-            Some(Terminal::open(process, owner, size).map_err(failed)?)
+            let is_mapped = matches!(layout.identity(), Identity::Mapped { .. });
+            let terminal = Terminal::open(process, owner.filter(|_| !is_mapped), size).map_err(failed)?;
+            if let Some(run_as) = run_as.filter(|_| is_mapped) {
+                let path = process.root().join(terminal.path().trim_start_matches('/'));
+                let inside = run_as.inside;
+                blocking(NAME, move || mapped::give(process, &path, inside)).await?;
+            }
+            Some(terminal)
         }
         None => None,
     };

@@ -33,6 +33,8 @@ const LOADER: &str = "loader";
 pub(super) struct RunAs {
     /// The user on this machine.
     pub(super) owner: Owner,
+    /// The user inside.
+    pub(super) inside: Owner,
     /// The words before those of the command.
     pub(super) words: Vec<String>,
     /// The home directory, inside.
@@ -111,13 +113,14 @@ impl User {
     /// What makes a command run as this user in an environment with several users; `None` if
     /// nothing is needed. This blocks.
     pub(super) fn run_as(self, layout: &Layout) -> Result<Option<RunAs>> {
-        let Some(root) = layout.identity().owner().filter(|_| !self.is_root()) else {
+        if !layout.identity().has_users() || self.is_root() {
             return Ok(None);
-        };
+        }
         Ok(Some(RunAs {
-            owner: Owner {
-                user: root.user + self.user,
-                group: root.group + self.group,
+            owner: layout.identity().outside(self.user, self.group),
+            inside: Owner {
+                user: self.user,
+                group: self.group,
             },
             words: self.words(layout)?,
             home: self.home,
@@ -197,7 +200,7 @@ fn lend(layout: &Layout) -> Result<Vec<String>> {
 
 impl Files {
     fn find() -> Result<Self> {
-        let path = super::arguments::PATH.split(':');
+        let path = super::PATH.split(':');
         let mut places = path.map(|directory| Path::new(directory).join(SETPRIV));
         let program = places.find(|place| place.is_file()).ok_or_else(|| {
             let why = "this machine has no setpriv, which starts commands as another user than root";
@@ -206,7 +209,7 @@ impl Files {
         let listed = Command::new("ldd")
             .arg(&program)
             .env_clear()
-            .env("PATH", super::arguments::PATH)
+            .env("PATH", super::PATH)
             .output()
             .map_err(|error| Error::unavailable(NAME, format!("ldd cannot be run: {error}"), "install it"))?;
         let text = String::from_utf8_lossy(&listed.stdout).into_owned();

@@ -85,7 +85,7 @@ pub(in super::super) fn user_left_out(kept: &Kept) -> Option<String> {
     let user = Defaults::of(kept).user?;
     match kept.identity() {
         Identity::Caller => Some(format!("commands run as root, not as {user}: there is one user")),
-        Identity::Range { .. } => None,
+        Identity::Range { .. } | Identity::Mapped { .. } => None,
     }
 }
 
@@ -101,6 +101,9 @@ pub(in super::super) fn counted(counted: LeftOut, identity: Identity) -> Vec<Str
                 "{} files of other users belong to root: there is one user",
                 counted.owners
             ),
+            Identity::Mapped { .. } => {
+                format!("{} files belong to other users than they did", counted.owners)
+            }
             Identity::Range { .. } => format!(
                 "{} files of users above 65535 belong to user 65534",
                 counted.owners

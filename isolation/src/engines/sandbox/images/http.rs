@@ -1,6 +1,7 @@
 //! Requests to registries, over the connections of the client of the Docker daemon.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,17 +15,28 @@ use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
 
 use super::entries::corrupt;
+use super::registry_access::RegistryAccess;
 use crate::error::{Error, ErrorKind, Result};
 
 /// How long a connection, or the next piece of a reply, may take.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A server of a registry.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(super) struct Server {
     host: String,
     port: u16,
     tls: bool,
+    /// The certificates.
+    access: Arc<RegistryAccess>,
+    /// Whether it is the registry itself, and not a server to which that refers.
+    is_registry: bool,
+}
+
+impl PartialEq for Server {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.host, self.port, self.tls) == (&other.host, other.port, other.tls)
+    }
 }
 
 impl fmt::Display for Server {
@@ -38,19 +50,21 @@ impl fmt::Display for Server {
 }
 
 impl Server {
-    /// Reads `host[:port]`. One on this machine has no TLS, as for Docker.
-    pub(super) fn parse(text: &str, insecure: bool) -> Result<Self> {
+    /// Reads `host[:port]`. One on this machine has no TLS, as for Docker, unless it is asked for.
+    pub(super) fn parse(text: &str, access: RegistryAccess) -> Result<Self> {
         let invalid = || Error::invalid(format!("{text:?} is not a registry; write host[:port]"));
         let uri: Uri = format!("https://{text}").parse().map_err(|_| invalid())?;
         let host = uri.host().ok_or_else(invalid)?;
         let plain = host.trim_matches(['[', ']']);
         let address = plain.parse::<std::net::IpAddr>();
         let is_here = plain == "localhost" || address.is_ok_and(|address| address.is_loopback());
-        let tls = !insecure && !is_here;
+        let tls = access.asks_for_tls() || (!access.insecure && !is_here);
         Ok(Self {
             host: host.to_owned(),
             port: uri.port_u16().unwrap_or(if tls { 443 } else { 80 }),
             tls,
+            access: Arc::new(access),
+            is_registry: true,
         })
     }
 
@@ -69,34 +83,55 @@ impl Server {
                 return Err(Error::new(ErrorKind::Unavailable, why));
             }
         };
-        let server = Self {
+        let mut server = Self {
             host: host.to_owned(),
             port: uri.port_u16().unwrap_or(if tls { 443 } else { 80 }),
             tls,
+            access: Arc::clone(&self.access),
+            is_registry: false,
         };
+        server.is_registry = self.is_registry && server == *self;
         Ok((server, path))
     }
 
     fn connector(&self) -> Result<Box<dyn Connector>> {
         let host = self.host.trim_matches(['[', ']']);
         match self.tls {
-            true => tls_connector(host, self.port),
+            true => tls_connector(host, self.port, &self.access, self.is_registry),
             false => Ok(Box::new(TcpConnector::new(host, self.port))),
         }
     }
 }
 
+/// Only the registry itself gets the certificate of the client, and only its own certificate may be
+/// left unverified.
 #[cfg(feature = "tls")]
-fn tls_connector(host: &str, port: u16) -> Result<Box<dyn Connector>> {
+fn tls_connector(
+    host: &str,
+    port: u16,
+    access: &RegistryAccess,
+    is_registry: bool,
+) -> Result<Box<dyn Connector>> {
     use engine_api::connect::{TlsConfig, TlsConnector};
-    let connector = TlsConnector::new(host, port, &TlsConfig::default());
-    Ok(Box::new(
-        connector.map_err(|error| unreachable(host, &error.to_string()))?,
-    ))
+    let own = |pem: &Vec<u8>| match is_registry {
+        true => pem.clone(),
+        false => Vec::new(),
+    };
+    let config = TlsConfig {
+        ca: access.ca.clone(),
+        system_ca: true,
+        cert: own(&access.cert),
+        key: own(&access.key),
+        skip_verify: access.skip_verify && is_registry,
+    };
+    let connector = TlsConnector::new(host, port, &config);
+    Ok(Box::new(connector.map_err(|error| {
+        Error::invalid(format!("the registry {host} cannot be reached with TLS: {error}"))
+    })?))
 }
 
 #[cfg(not(feature = "tls"))]
-fn tls_connector(host: &str, _: u16) -> Result<Box<dyn Connector>> {
+fn tls_connector(host: &str, _: u16, _: &RegistryAccess, _: bool) -> Result<Box<dyn Connector>> {
     Err(Error::new(
         ErrorKind::Unsupported,
         format!("the registry {host} needs TLS, for which the feature `tls` of this crate is off"),
@@ -150,18 +185,38 @@ async fn send(
         .map_err(|error| failed(error.to_string()))?;
     let connector = server.connector()?;
     let answered = timeout(TIMEOUT, async {
-        let stream = connector.connect().await.map_err(|error| error.to_string())?;
+        let stream = connector.connect().await.map_err(|error| whole(&error))?;
         let handshake = http1::handshake(TokioIo::new(stream)).await;
-        let (mut sender, connection) = handshake.map_err(|error| error.to_string())?;
+        let (mut sender, connection) = handshake.map_err(|error| whole(&error))?;
         // It ends with the reply.
-        tokio::spawn(connection);
-        let reply = sender.send_request(request).await;
-        reply.map_err(|error| error.to_string())
+        let connection = tokio::spawn(connection);
+        match sender.send_request(request).await {
+            Ok(reply) => Ok(reply),
+            // The error of the connection is the cause.
+            Err(error) => Err(match connection.await {
+                Ok(Err(cause)) => whole(&cause),
+                _ => whole(&error),
+            }),
+        }
     });
     match answered.await {
         Ok(answered) => answered.map_err(failed),
         Err(_) => Err(failed(format!("no reply within {} s", TIMEOUT.as_secs()))),
     }
+}
+
+/// The texts of an error and its causes.
+fn whole(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text.push_str(&format!(": {more}"));
+        }
+        cause = error.source();
+    }
+    text
 }
 
 /// Reads a short body.
@@ -199,6 +254,14 @@ pub(super) async fn next(body: &mut Incoming) -> Result<Option<Bytes>> {
 mod tests {
     use super::*;
 
+    fn parse(text: &str, insecure: bool) -> Server {
+        let access = RegistryAccess {
+            insecure,
+            ..RegistryAccess::default()
+        };
+        Server::parse(text, access).unwrap()
+    }
+
     #[test]
     fn registry_of_this_machine_has_no_tls() {
         for (text, shown, tls, port) in [
@@ -208,28 +271,36 @@ mod tests {
             ("127.0.0.1", "127.0.0.1", false, 80),
             ("[::1]:5000", "[::1]:5000", false, 5000),
         ] {
-            let server = Server::parse(text, false).unwrap();
+            let server = parse(text, false);
             assert_eq!(
                 (server.to_string().as_str(), server.tls, server.port),
                 (shown, tls, port)
             );
         }
-        assert!(!Server::parse("registry.test", true).unwrap().tls);
-        Server::parse("a b", false).unwrap_err();
+        assert!(!parse("registry.test", true).tls);
+        Server::parse("a b", RegistryAccess::default()).unwrap_err();
+        let access = RegistryAccess {
+            skip_verify: true,
+            ..RegistryAccess::default()
+        };
+        let asked = Server::parse("localhost", access).unwrap();
+        assert!(asked.tls && asked.port == 443);
     }
 
     #[test]
     fn redirection_never_leaves_tls() {
-        let server = Server::parse("registry.test", false).unwrap();
+        let server = parse("registry.test", false);
         let at = |uri: &str| server.at(&uri.parse().unwrap());
         let (other, path) = at("https://cdn.test/x?y=1").unwrap();
         assert_eq!(
             (other.to_string().as_str(), path.as_str()),
             ("cdn.test", "/x?y=1")
         );
+        assert!(!other.is_registry, "it gets no certificate of the client");
+        assert!(at("https://registry.test:443/x").unwrap().0.is_registry);
         assert_eq!(at("/v2/x").unwrap(), (server.clone(), "/v2/x".to_owned()));
         at("http://cdn.test/x").unwrap_err();
-        let plain = Server::parse("localhost:5000", false).unwrap();
+        let plain = parse("localhost:5000", false);
         assert!(plain.at(&"http://cdn.test/x".parse().unwrap()).is_ok());
     }
 }

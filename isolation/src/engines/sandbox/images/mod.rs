@@ -1,9 +1,9 @@
 //! Images without a daemon: imported from archives, registries and Docker daemons, kept once for
 //! all environments.
 //!
-//! - `registry`, `registry_auth`, `http` download an image into an OCI layout.
-//! - `blobs`, `description` read archives and layouts; `entries`, `streams`, `unpack` turn layers
-//!   into a tree.
+//! - `registry`, `registry_access`, `registry_auth`, `http` download an image into an OCI layout.
+//! - `blobs`, `description` read archives and layouts; `entries`, `streams`, `unpack`, `owners` turn
+//!   layers into a tree.
 //! - `store` keeps the trees.
 //!
 //! ```no_run
@@ -22,9 +22,12 @@ mod blobs;
 mod config;
 mod description;
 mod entries;
+mod given;
 mod http;
 mod kept;
+mod owners;
 mod registry;
+mod registry_access;
 mod registry_auth;
 mod store;
 mod streams;
@@ -39,7 +42,7 @@ use engine_api::RawBytes;
 use serde::Serialize;
 
 use super::identity::Identity;
-use super::{NAME, SandboxEngine, probe};
+use super::{NAME, SandboxEngine, mapped, probe};
 use crate::engines::host::blocking;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::copy::{Stop, StopOnDrop};
@@ -50,6 +53,7 @@ pub(super) use config::{Defaults, counted, left_out, user_left_out};
 use description::{Platform, familiar};
 use kept::Note;
 pub(super) use kept::{Kept, Restored};
+pub use registry_access::RegistryAccess;
 pub(super) use store::ImageStore;
 use store::Unfinished;
 use streams::Budget;
@@ -75,13 +79,9 @@ pub enum ImageSource {
     /// An archive of one image, as a Docker daemon
     /// [gives](crate::engines::docker::Images::save) it.
     Archive(RawBytes),
-    /// The registry of the image, with the credentials that the docker command has. Registries
-    /// other than those of this machine need the feature `tls`.
-    Registry {
-        /// Whether the registry is used without TLS: everybody on the way can read the credentials
-        /// and change the image, unless its name has a digest.
-        insecure: bool,
-    },
+    /// The registry of the image. Registries other than those of this machine need the feature
+    /// `tls`.
+    Registry(RegistryAccess),
 }
 
 /// What to import.
@@ -195,6 +195,9 @@ impl SandboxImages<'_> {
         if let Some(name) = &options.name {
             check_name(name)?;
         }
+        if let ImageSource::Registry(access) = &source {
+            access.check()?;
+        }
         let store = self.store().await?;
         let stop = Stop::default();
         let _guard = StopOnDrop(stop.clone());
@@ -204,7 +207,7 @@ impl SandboxImages<'_> {
             let budget = Budget {
                 left: most.min(free_space(beginning.top())?),
             };
-            Ok((beginning.begin()?, budget))
+            Ok((beginning.begin(mapped::remove_tree)?, budget))
         })
         .await?;
         let mut options = options;
@@ -216,10 +219,10 @@ impl SandboxImages<'_> {
                 save(archive, &file, &mut budget).await?;
                 file
             }
-            ImageSource::Registry { insecure } => {
+            ImageSource::Registry(access) => {
                 let image = options.take_image()?;
                 let layout = made.file("layout");
-                registry::download(&image, insecure, &layout, &mut budget).await?;
+                registry::download(&image, access, &layout, &mut budget).await?;
                 layout
             }
         };
@@ -240,7 +243,7 @@ impl SandboxImages<'_> {
     /// is an error if an environment uses it. Returns what was removed.
     pub async fn remove(&self, image: &str) -> Result<Vec<String>> {
         let (store, name) = (self.store().await?, image.to_owned());
-        let removed = blocking(NAME, move || store.remove(&name)).await;
+        let removed = blocking(NAME, move || store.remove(&name, mapped::remove_tree)).await;
         removed.map_err(|error| error.during("remove the image", image))
     }
 
@@ -254,7 +257,7 @@ impl SandboxImages<'_> {
                     continue;
                 }
                 let id = format!("sha256:{}", kept.id());
-                match store.remove(&id) {
+                match store.remove(&id, mapped::remove_tree) {
                     Ok(_) => removed.push(id),
                     // Somebody has begun to use it, or has removed it, meanwhile.
                     Err(error) if error.kind() == ErrorKind::Conflict || error.is_not_found() => {}
@@ -334,7 +337,8 @@ fn unpack_into(
         let layer = layer.ok_or_else(|| entries::corrupt(format!("the layer {file} is missing")))?;
         tree.add(layer, digests)?;
     }
-    let (left_out, left) = tree.finish()?;
+    let (left_out, left, given) = tree.finish()?;
+    owners::give(store.identity(), &made.root(), &given, &made.file("lists"))?;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     let note = Note {
         id: description.id,
@@ -343,7 +347,7 @@ fn unpack_into(
         imported: now.unwrap_or_default().as_secs(),
         left_out,
     };
-    for file in ["saved.tar", "unpacked.tar", "layout"] {
+    for file in ["saved.tar", "unpacked.tar", "layout", "lists"] {
         let path = made.file(file);
         remove_tree(&path).map_err(|e| Error::io("remove", &path, e))?;
     }

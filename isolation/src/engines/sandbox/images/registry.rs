@@ -14,6 +14,7 @@ use tokio::io::AsyncWriteExt;
 use super::description::{Descriptor, Manifest, choose, digest, json as parsed};
 use super::entries::corrupt;
 use super::http::{Server, collect, get, next};
+use super::registry_access::RegistryAccess;
 use super::registry_auth::Authorization;
 use super::streams::Budget;
 use crate::error::{Error, ErrorKind, Result};
@@ -38,11 +39,16 @@ const DEEPEST: usize = 3;
 const MOST_REDIRECTS: usize = 5;
 
 /// Downloads an image of this machine's platform to an OCI layout in a new directory.
-pub(super) async fn download(image: &str, insecure: bool, to: &Path, budget: &mut Budget) -> Result<()> {
+pub(super) async fn download(
+    image: &str,
+    access: RegistryAccess,
+    to: &Path,
+    budget: &mut Budget,
+) -> Result<()> {
     let reference: ImageReference = image
         .parse()
         .map_err(|error| Error::invalid(format!("{image:?} is not a name of an image: {error}")))?;
-    let mut repository = Repository::of(&reference, insecure).await?;
+    let mut repository = Repository::of(&reference, access).await?;
     let blobs = to.join("blobs/sha256");
     std::fs::create_dir_all(&blobs).map_err(|e| Error::io("create the directory", &blobs, e))?;
     let (bytes, manifest) = repository.manifest(reference.tag_or_digest()).await?;
@@ -76,16 +82,17 @@ struct Repository {
 }
 
 impl Repository {
-    async fn of(reference: &ImageReference, insecure: bool) -> Result<Self> {
+    async fn of(reference: &ImageReference, mut access: RegistryAccess) -> Result<Self> {
         let host = match reference.registry() {
             host if host == HUB.0 => HUB.1,
             host => host,
         };
-        let server = Server::parse(host, insecure)?;
-        let found = match Credentials::from_env().await {
-            Ok(credentials) => credentials.find(reference).await.auth,
-            Err(error) => return Err(Error::engine(super::NAME, error)),
+        let found = match (access.auth.take(), Credentials::from_env().await) {
+            (Some(given), _) => Some(given),
+            (None, Ok(credentials)) => credentials.find(reference).await.auth,
+            (None, Err(error)) => return Err(Error::engine(super::NAME, error)),
         };
+        let server = Server::parse(host, access)?;
         Ok(Self {
             authorization: Authorization::new(found, reference.repository()),
             name: reference.repository().to_owned(),

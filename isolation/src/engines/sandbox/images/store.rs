@@ -5,7 +5,7 @@
 //!   lock              held for each change
 //!   names.json        the names of images
 //!   new-RANDOM/       an import; its process holds a lock on it
-//!   ID.USER/          an image; USER is its root on this machine
+//!   ID.USER/          an image; USER is its first user on this machine but the caller
 //!     image.json      its configuration
 //!     root/           its files, which never change
 //!     used/ID         the directory of an environment that uses it
@@ -33,6 +33,9 @@ const REMOVED: &str = "old-";
 
 /// The fewest digits of an ID that name an image.
 const FEWEST_DIGITS: usize = 6;
+
+/// Removes a tree with files of every user of environments.
+type RemoveTree = fn(Identity, &Path) -> Result<()>;
 
 /// The kept images for one root user.
 #[derive(Debug, Clone)]
@@ -123,7 +126,7 @@ impl ImageStore {
     }
 
     /// Begins an import, after removing what killed processes have left.
-    pub(super) fn begin(&self) -> Result<Unfinished> {
+    pub(super) fn begin(&self, remove_tree: RemoveTree) -> Result<Unfinished> {
         let _lock = self.lock()?;
         for path in self.entries()? {
             let name = path
@@ -132,7 +135,7 @@ impl ImageStore {
                 .to_string_lossy()
                 .into_owned();
             if name.starts_with(UNFINISHED) || name.starts_with(REMOVED) {
-                self.remove_abandoned(&path)?;
+                self.remove_abandoned(&path, remove_tree)?;
             }
         }
         let directory = self.top.join(format!("{UNFINISHED}{}", random_hex()));
@@ -151,13 +154,13 @@ impl ImageStore {
         Ok(made)
     }
 
-    fn remove_abandoned(&self, path: &Path) -> Result<()> {
+    fn remove_abandoned(&self, path: &Path, remove_tree: RemoveTree) -> Result<()> {
         let Ok(file) = File::open(path) else {
             // Its process has removed it meanwhile.
             return Ok(());
         };
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => remove_tree(path).map_err(|e| Error::io("remove", path, e)),
+            Ok(()) => remove_tree(self.identity, path),
             Err(_) => Ok(()),
         }
     }
@@ -189,6 +192,7 @@ impl ImageStore {
     fn directory_of(&self, id: &Digest) -> PathBuf {
         let user = match self.identity {
             Identity::Range { first } => first,
+            Identity::Mapped { first } => first,
             Identity::Caller => rustix::process::geteuid().as_raw(),
         };
         self.top.join(format!("{id}.{user}"))
@@ -283,7 +287,7 @@ impl ImageStore {
 
     /// Removes a name, or with an ID all of them. The last one removes the image, unless an
     /// environment uses it. Returns what was removed.
-    pub(super) fn remove(&self, reference: &str) -> Result<Vec<String>> {
+    pub(super) fn remove(&self, reference: &str, remove_tree: RemoveTree) -> Result<Vec<String>> {
         let lock = self.lock()?;
         let kept = self.find(reference)?;
         let mut all = self.names()?;
@@ -309,7 +313,7 @@ impl ImageStore {
             fs::rename(&kept.directory, &old).map_err(|e| Error::io("rename", &kept.directory, e))?;
             // No other process waits for it.
             drop(lock);
-            remove_tree(&old).map_err(|e| Error::io("remove", &old, e))?;
+            remove_tree(self.identity, &old)?;
             removed.push(format!("sha256:{}", kept.note.id));
         }
         Ok(removed)

@@ -4,7 +4,7 @@
 //! machine and a file below it. Every path is looked up from the root as `chroot` would do it,
 //! directory by directory, and the last name of it is never followed. Devices are left out.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::fs::Permissions;
 use std::io::{self, Read};
@@ -18,6 +18,7 @@ use tar::EntryType;
 
 use super::super::identity::{COUNT, Identity};
 use super::entries::{self, Described, corrupt, damaged};
+use super::given::{Given, open_below};
 use super::streams::{Budget, LayerDigests, layer};
 use crate::error::{Error, Result};
 use crate::files::copy::Stop;
@@ -47,6 +48,9 @@ pub(in super::super) struct LeftOut {
     pub(in super::super) owners: u64,
 }
 
+/// The users and groups of files, by path.
+pub(super) type Owners = BTreeMap<PathBuf, (u32, u32)>;
+
 /// The tree of an image that is being unpacked.
 pub(super) struct Tree<'a> {
     root: Dir,
@@ -61,6 +65,8 @@ pub(super) struct Tree<'a> {
     directories: HashMap<PathBuf, (u32, (i64, u32))>,
     /// The paths of the current layer, with the directories above them.
     touched: HashSet<PathBuf>,
+    /// The users and groups of files, if the caller cannot give files to them.
+    given: Given,
 }
 
 impl<'a> Tree<'a> {
@@ -78,9 +84,10 @@ impl<'a> Tree<'a> {
             left_out: LeftOut::default(),
             directories: HashMap::from([(top.to_owned(), (0o755, (0, 0)))]),
             touched: HashSet::new(),
+            given: Given::default(),
         };
         let root = tree.root.try_clone().map_err(failed)?;
-        tree.give(root.as_file(), 0, 0).map_err(failed)?;
+        tree.give(top, root.as_file(), 0, 0).map_err(failed)?;
         Ok(tree)
     }
 
@@ -99,8 +106,9 @@ impl<'a> Tree<'a> {
         Ok(())
     }
 
-    /// Sets what was left for the end. Returns what was left out, and what is left of the limit.
-    pub(super) fn finish(self) -> Result<(LeftOut, u64)> {
+    /// Sets what was left for the end. Returns what was left out, what is left of the limit, and the
+    /// files that are to be given away, as paths below the tree.
+    pub(super) fn finish(self) -> Result<(LeftOut, u64, Owners)> {
         let mut directories: Vec<_> = self.directories.iter().collect();
         // A directory without permission to enter it comes after those in it.
         directories.sort_by_key(|(path, _)| std::cmp::Reverse(path.components().count()));
@@ -115,7 +123,8 @@ impl<'a> Tree<'a> {
                 .and_then(|()| Ok(rustix::fs::futimens(directory.as_file(), &times(*changed))?));
             set.map_err(|e| Error::io("set the attributes of", path, e))?;
         }
-        Ok((self.left_out, self.budget.left))
+        let given = self.given.below(&self.root, &self.top);
+        Ok((self.left_out, self.budget.left, given))
     }
 
     fn apply(&mut self, entry: &Described, content: &mut dyn Read) -> Result<()> {
@@ -157,7 +166,7 @@ impl<'a> Tree<'a> {
         let (mut directory, missing) = root::existing(&self.root, parts)?;
         for part in missing {
             directory = directory.make_directory(&part)?;
-            self.give(directory.as_file(), 0, 0)?;
+            self.give(directory.path(), directory.as_file(), 0, 0)?;
             self.directories
                 .insert(directory.path().to_owned(), (0o755, (0, 0)));
         }
@@ -239,7 +248,7 @@ impl<'a> Tree<'a> {
                 entry.path
             )));
         }
-        self.give(&file, entry.user, entry.group).map_err(failed)?;
+        self.give(&path, &file, entry.user, entry.group).map_err(failed)?;
         for (name, value) in entry.xattrs.iter().filter(|(name, _)| name.starts_with("user.")) {
             // Those of overlays would change what is seen of the tree.
             if !name.starts_with("user.overlay.") {
@@ -270,6 +279,8 @@ impl<'a> Tree<'a> {
             Some(Kind::File | Kind::Link | Kind::Special) if rest.is_empty() => {}
             _ => return Err(missing()),
         }
+        // It has the owner of its target.
+        self.given.set(&parent.path_of(name), (0, 0));
         let (from, to) = (directory.as_file(), parent.as_file());
         rustix::fs::linkat(from, &last, to, name, AtFlags::empty()).map_err(|e| failed(e.into()))
     }
@@ -279,7 +290,7 @@ impl<'a> Tree<'a> {
         if entry.kind != EntryType::Directory {
             return Err(corrupt("the root of the image is no directory"));
         }
-        let given = self.give(directory.as_file(), entry.user, entry.group);
+        let given = self.give(&path, directory.as_file(), entry.user, entry.group);
         given
             // Until the end, this user must be able to create files in it.
             .and_then(|()| directory.set_mode(0o700))
@@ -291,7 +302,7 @@ impl<'a> Tree<'a> {
     /// Sets the owner and the time of what cannot be opened.
     fn set_by_name(&mut self, entry: &Described, parent: &Dir, name: &OsStr) -> io::Result<()> {
         let flags = AtFlags::SYMLINK_NOFOLLOW;
-        if let Some((user, group)) = self.owner(entry.user, entry.group) {
+        if let Some((user, group)) = self.owner(&parent.path_of(name), entry.user, entry.group) {
             rustix::fs::chownat(parent.as_file(), name, Some(user), Some(group), flags)?;
         }
         Ok(rustix::fs::utimensat(
@@ -302,26 +313,35 @@ impl<'a> Tree<'a> {
         )?)
     }
 
-    fn give(&mut self, file: &std::fs::File, user: u64, group: u64) -> io::Result<()> {
-        match self.owner(user, group) {
+    fn give(&mut self, path: &Path, file: &std::fs::File, user: u64, group: u64) -> io::Result<()> {
+        match self.owner(path, user, group) {
             Some((user, group)) => Ok(rustix::fs::fchown(file, Some(user), Some(group))?),
             None => Ok(()),
         }
     }
 
     /// The owner on this machine, if it is not the caller.
-    fn owner(&mut self, user: u64, group: u64) -> Option<(Uid, Gid)> {
-        let Identity::Range { first } = self.identity else {
+    fn owner(&mut self, path: &Path, user: u64, group: u64) -> Option<(Uid, Gid)> {
+        if !self.identity.has_users() {
             self.left_out.owners += u64::from(user != 0 || group != 0);
             return None;
-        };
+        }
         let is_in = |id: u64| u32::try_from(id).ok().filter(|id| *id < COUNT);
         const NOBODY: u32 = 65_534;
         if is_in(user).is_none() || is_in(group).is_none() {
             self.left_out.owners += 1;
         }
-        let inside = |id: u64| first + is_in(id).unwrap_or(NOBODY);
-        Some((Uid::from_raw(inside(user)), Gid::from_raw(inside(group))))
+        let inside = (is_in(user).unwrap_or(NOBODY), is_in(group).unwrap_or(NOBODY));
+        match self.identity {
+            Identity::Range { .. } => {
+                let owner = self.identity.outside(inside.0, inside.1);
+                Some((Uid::from_raw(owner.user), Gid::from_raw(owner.group)))
+            }
+            _ => {
+                self.given.set(path, inside);
+                None
+            }
+        }
     }
 
     /// Removes what the layers below have at a path; nothing of this layer.
@@ -374,15 +394,6 @@ fn times((seconds, nanos): (i64, u32)) -> Timestamps {
         last_access: time,
         last_modification: time,
     }
-}
-
-/// Opens a directory below the root without following a link; `None` if it does not exist.
-fn open_below(root: &Dir, path: &Path) -> Option<Dir> {
-    let mut directory = root.try_clone().ok()?;
-    for part in path {
-        directory = directory.directory(part).ok()?;
-    }
-    Some(directory)
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ fn unpack_at(top: &Path, layers: &[Vec<u8>], most: u64) -> Result<LeftOut> {
         };
         tree.add(layer.as_slice(), digests)?;
     }
-    tree.finish().map(|(left_out, _)| left_out)
+    tree.finish().map(|(left_out, ..)| left_out)
 }
 
 fn unpack(layers: &[&[Item<'_>]]) -> Result<(tempfile::TempDir, LeftOut)> {
@@ -270,7 +270,7 @@ fn owners_are_users_of_the_environment() {
             assert_eq!(owner("c").0, first + 65_534);
             assert_eq!(left_out.owners, 1);
         }
-        Identity::Caller => {
+        Identity::Caller | Identity::Mapped { .. } => {
             assert_eq!(owner("a"), owner("b"));
             assert_eq!(left_out.owners, 2);
         }
