@@ -86,10 +86,13 @@ impl Create {
             .environment
             .select(manager, &self.environment.choice(global)?, &spec, console)
             .await?;
-        Box::pin(self.environment.verify(manager, &selection, &spec)).await?;
+        let lock = &self.environment.lock;
         let environment = match self.start {
-            true => manager.create_on(&selection, spec).await?,
-            false => manager.create_unstarted(&selection, spec).await?,
+            true => Box::pin(lock.create(manager, &selection, spec)).await?,
+            false => {
+                Box::pin(lock.verify(manager, &selection, &spec)).await?;
+                manager.create_unstarted(&selection, spec).await?
+            }
         };
         let (id, name) = (environment.id(), environment.name());
         client.generated(id.as_str());

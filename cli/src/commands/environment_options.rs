@@ -11,11 +11,12 @@ use isolation::{
 };
 
 use super::limit_options::{CreationLimitOptions, LimitOptions};
+use super::lock_options::LockOptions;
 use super::network_options::NetworkOptions;
 use super::security_options::SecurityOptions;
 use super::supervision_options::SupervisionOptions;
 use super::variables::{VariableOptions, Variables};
-use super::{image, lock, mount, spec_file, volume_option};
+use super::{image, mount, spec_file, volume_option};
 use crate::client::Client;
 use crate::console::Console;
 use crate::error::{CliError, brief};
@@ -38,9 +39,8 @@ pub(crate) struct EnvironmentOptions {
     /// on this host), features (memory-limit,network-isolation). Also ISOLATE_REQUIRE
     #[arg(long, value_name = "REQUIREMENT,…")]
     require: Option<Requirements>,
-    /// Compare the environment with this lock first, and fail if they differ; see `isolate lock`
-    #[arg(long, value_name = "FILE")]
-    locked: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) lock: LockOptions,
     /// Print which engine would be chosen, and why each other one is passed over; create nothing
     #[arg(long)]
     pub(super) explain: bool,
@@ -155,9 +155,7 @@ impl EnvironmentOptions {
     /// The same checks without the specification, to which the caller still adds values.
     pub(crate) fn check_around(&self, global: &Global) -> Result<(), CliError> {
         self.choice(global)?;
-        self.locked
-            .as_deref()
-            .map_or(Ok(()), |file| lock::read(file).map(drop))
+        self.lock.check()
     }
 
     /// When to pull the image.
@@ -254,20 +252,6 @@ impl EnvironmentOptions {
             console.warning(ON_THE_HOST);
         }
         Ok(selection)
-    }
-
-    /// Compares the environment that the specification creates now with the lock, if an option
-    /// names a lock.
-    pub(super) async fn verify(
-        &self,
-        manager: &Manager,
-        selection: &Selection,
-        spec: &EnvironmentSpec,
-    ) -> Result<(), CliError> {
-        match &self.locked {
-            Some(file) => Ok(manager.verify(selection, spec, &lock::read(file)?).await?),
-            None => Ok(()),
-        }
     }
 
     /// Prints which engine would be chosen, and why each other one is passed over.

@@ -25,6 +25,7 @@ mod kill;
 mod lifted_limits; // default limits that options switch off
 mod limit_options;
 mod lock;
+mod lock_options;
 mod log_printer;
 mod login;
 mod logout;

@@ -32,6 +32,8 @@ mod leftovers; // what a killed process leaves, and who removes it
 #[cfg(unix)]
 mod lifecycle; // an environment through its life: create, start, exec, stop, rm …
 #[cfg(unix)]
+mod locks; // `isolate lock`, `isolate run --locked`
+#[cfg(unix)]
 mod login; // `isolate login, logout`, and second tries with newer credentials
 mod replay; // the command on recordings of real daemons
 mod run; // `isolate run` on the engine `basic`

@@ -5,15 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::Manager;
-use super::registry::Selection;
 use crate::command::Command;
 use crate::engine::capabilities::Feature;
 use crate::environment::Environment;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use crate::packages::{Package, PackageManager, differences};
-use crate::spec::EnvironmentSpec;
-use crate::spec::lifetime::Lifetime;
-use crate::spec::main_process::Main;
 
 /// The version of the format.
 const VERSION: u32 = 1;
@@ -21,12 +17,6 @@ const VERSION: u32 = 1;
 /// Prints the implementation and version of the interpreter.
 const INTERPRETER: &str =
     "import platform; print(platform.python_implementation(), platform.python_version())";
-
-/// What to do if a new environment lacks packages of the lock.
-const ADDED: &str = "; a new environment has only the packages of its engine or image, and nothing is \
-                     installed before the comparison: put the others into the image, or install them \
-                     in a kept environment with `isolate packages install --requirement FILE`, where \
-                     FILE is one of `isolate packages export`";
 
 /// Runs the interpreter of the environment.
 const PYTHON: &str = r#"command -v python >/dev/null && exec python "$@"; exec python3 "$@""#;
@@ -65,13 +55,29 @@ impl EnvironmentLock {
         }
     }
 
-    /// Whether it has packages that another environment does not have.
-    fn has_more_packages(&self, found: &Self) -> bool {
-        self.packages.iter().any(|(manager, packages)| {
-            let has = found.packages.get(manager).map_or(&[][..], Vec::as_slice);
-            let lacks = |package: &Package| !has.iter().any(|one| one.is_named(&package.name));
-            packages.iter().any(lacks)
-        })
+    /// The packages that another environment lacks, or has otherwise, by package manager.
+    pub(super) fn lacking(&self, found: &Self) -> Vec<(PackageManager, Vec<&Package>)> {
+        let lacking = |manager: PackageManager| {
+            let locked = self.packages.get(manager.name()).map_or(&[][..], Vec::as_slice);
+            let has = found.packages.get(manager.name()).map_or(&[][..], Vec::as_slice);
+            let equal = |one: &Package| {
+                let other = has.iter().find(|other| other.is_named(&one.name));
+                other.is_some_and(|other| (&one.version, &one.digest) == (&other.version, &other.digest))
+            };
+            (manager, locked.iter().filter(|one| !equal(one)).collect())
+        };
+        let all = PackageManager::ALL.into_iter().map(lacking);
+        all.filter(|(_, packages): &(_, Vec<_>)| !packages.is_empty())
+            .collect()
+    }
+
+    /// The differences without those of packages.
+    pub(super) fn base_differences(&self, found: &Self) -> Vec<String> {
+        let same = Self {
+            packages: self.packages.clone(),
+            ..found.clone()
+        };
+        self.differences(&same)
     }
 
     /// The differences of another environment, one sentence each; empty if it is equal. An image
@@ -157,59 +163,6 @@ impl Manager {
             packages,
         })
     }
-
-    /// Compares the environment that a specification creates now with a lock, before a program of
-    /// the specification runs. It uses a separate environment without the main process, which is
-    /// destroyed at the end.
-    ///
-    /// # Errors
-    ///
-    /// If they differ, the kind is [`ErrorKind::Conflict`], and the error lists the differences.
-    pub async fn verify(
-        &self,
-        selection: &Selection,
-        spec: &EnvironmentSpec,
-        lock: &EnvironmentLock,
-    ) -> Result<()> {
-        let mut idle = EnvironmentSpec {
-            name: None,
-            main: Main::Idle,
-            lifetime: Lifetime::Owner,
-            ready: None,
-            health: None,
-            restart: None,
-            ..spec.clone()
-        };
-        idle.network.ports.clear();
-        idle.network.publish_all = false;
-        idle.network.aliases.clear();
-        idle.network.expose_host.clear();
-        let environment = self.create_on(selection, idle).await?;
-        let found = self.lock(&environment).await;
-        let destroyed = environment.destroy().await;
-        let found = found?;
-        destroyed?;
-        let missing = selection.capabilities.missing(&lock.features);
-        let missing = missing.iter().map(|one| {
-            let engine = selection.engine.name();
-            format!(
-                "the engine {engine} does not support {} ({})",
-                one.feature, one.reason
-            )
-        });
-        let all: Vec<_> = missing.chain(lock.differences(&found)).collect();
-        match all.as_slice() {
-            [] => Ok(()),
-            all => Err(Error::new(
-                ErrorKind::Conflict,
-                format!(
-                    "the environment differs from its lock: {}{}",
-                    all.join("; "),
-                    if lock.has_more_packages(&found) { ADDED } else { "" }
-                ),
-            )),
-        }
-    }
 }
 
 /// The platform of an environment, in the words of images.
@@ -266,8 +219,14 @@ mod tests {
                 "pip: a has other files",
             ]
         );
-        assert!(after.has_more_packages(&before), "curl");
-        assert!(!before.has_more_packages(&after), "other versions of the same");
+        let lacking: Vec<_> = after
+            .lacking(&before)
+            .into_iter()
+            .map(|(manager, packages)| (manager.name(), packages.len()))
+            .collect();
+        assert_eq!(lacking, [("pip", 2), ("apt", 1)]);
+        assert!(before.lacking(&before).is_empty());
+        assert_eq!(before.base_differences(&after).len(), 2);
         let arm = lock(r#"{"version": 1, "features": ["images"], "images": {"linux/arm64": "sha256:1"}}"#);
         assert_eq!(
             before.differences(&arm)[0],

@@ -1,6 +1,7 @@
 //! Creates environments, tracks them, and destroys them at the end.
 
 mod bundles;
+mod create_locked;
 pub(crate) mod explain;
 pub(crate) mod fork;
 pub(crate) mod gc;

@@ -1,11 +1,12 @@
 # Runs pip, or uv, for this interpreter: TOOL ACTION OPTIONS -- NAMES. No variable of the
-# environment changes what is installed, where, or from which index.
+# environment changes what is installed, where, or from which index. It follows contents.py.
+#
+# The option --locked reads requirements with digests from the standard input: these packages are
+# installed, and no others.
 #
 # Exit codes of its own: 127 without a tool, 78 for an invalid input, 75 if the command is to be run
 # again, because this Python belongs to the distribution and has a virtual environment now.
 import csv
-import os
-import sys
 
 VENV = "/opt/isolation/venv"
 # How pip and uv reach an index, not which one.
@@ -102,6 +103,18 @@ def unlock_files(directory):
                 options.extend(["--find-links", place])
 
 
+# The requirements of the standard input as a file.
+def locked_input(directory):
+    if "--locked" in options:
+        options.remove("--locked")
+        path = os.path.join(directory, "locked.txt")
+        with open(path, "wb") as file:
+            file.write(sys.stdin.buffer.read())
+        options.extend(["--requirement", path, "--require-hashes", "--no-deps"])
+        return True
+    return False
+
+
 # The requirements of a file, and the options in it.
 def lines_of(path, seen):
     if "://" in path or path in seen:
@@ -137,7 +150,8 @@ def check_files():
                 for one in INDEX_OPTIONS
             ):
                 fail(78, f"{path} has the option {word}, but no index is to be used")
-            if hashed and not is_option and ("--hash" not in line or "==" not in line):
+            pinned = "==" in line or " @ " in line
+            if hashed and not is_option and ("--hash" not in line or not pinned):
                 name = line.split(" ")[0]
                 fail(78, f"{name} in {path} has no version with == and a digest with --hash")
 
@@ -254,22 +268,127 @@ def clean_up():
     return sorted(set(names)) if action == "install" else []
 
 
+# Whether pip reports what it installs, with the digests of the archives.
+def can_report():
+    from importlib import metadata
+
+    version = metadata.version("pip").split(".")
+    return [int(part) for part in version[:2] if part.isdigit()] >= [23, 0]
+
+
+def reported(path):
+    import json
+
+    found = {}
+    text = read(path)
+    for one in json.loads(text)["install"] if text else []:
+        archive = one["download_info"].get("archive_info", {})
+        hashes = dict(archive.get("hashes") or {})
+        if not hashes and "=" in archive.get("hash", ""):
+            kind, value = archive["hash"].split("=", 1)
+            hashes = {kind: value}
+        if "sha256" in hashes:
+            found[normal(one["metadata"]["name"])] = ["sha256:" + hashes["sha256"]]
+    return found
+
+
+# The packages beside which a note is, or could be.
+def installed():
+    for place in dict.fromkeys(path for path in sys.path if os.path.isdir(path)):
+        infos = [os.path.join(place, entry) for entry in os.listdir(place) if entry.endswith(".dist-info")]
+        yield place, {normal(name_of(info)): info for info in infos}
+
+
+# uv reports no archives, but finds their digests: all of those that it would take.
+def found_by_uv(uv, directory):
+    import hashlib
+    import json
+    import subprocess
+    import urllib.parse
+    import urllib.request
+
+    found, lines = {}, []
+    for place, infos in installed():
+        notes = noted(place)
+        for name, info in infos.items():
+            by_uv = (read(info, "INSTALLER") or b"").strip() == b"uv"
+            if not by_uv or notes.get(name, {}).get("content") == digest(info):
+                continue
+            try:
+                url = json.loads(read(info, "direct_url.json") or b"{}").get("url", "")
+            except ValueError:
+                continue
+            parts = urllib.parse.urlsplit(url)
+            if not url:
+                version = header(read(info, "METADATA") or b"", b"version:").decode()
+                lines.append(f"{name}=={version}")
+            elif parts.scheme == "file":
+                content = read(urllib.request.url2pathname(parts.path))
+                if content is not None:
+                    found[name] = ["sha256:" + hashlib.sha256(content).hexdigest()]
+            elif parts.scheme in ("http", "https"):
+                lines.append(f"{name} @ {url}")
+    path = os.path.join(directory, "installed.txt")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("\n".join(lines))
+    links = [part for pair in zip(options, options[1:]) if pair[0] == "--find-links" for part in pair]
+    links += ["--no-index"] if "--no-index" in options else []
+    command = [uv, "pip", "compile", "--generate-hashes", "--no-deps", "--no-header", "--no-annotate", "--quiet"]
+    command += ["--no-config", "--no-python-downloads", "--python", sys.executable, *links, "--", path]
+    compiled = subprocess.run(command, capture_output=True, text=True) if lines else None
+    # Without digests, a lock says that the package has none.
+    name = None
+    for line in compiled.stdout.splitlines() if compiled and compiled.returncode == 0 else []:
+        if not line.startswith(" "):
+            name = normal(line.split("==")[0].split(" @ ")[0].strip())
+        elif "--hash=sha256:" in line:
+            found.setdefault(name, []).append(line.split("--hash=")[1].split()[0])
+    return found
+
+
+# Notes the archives of packages beside them, and forgets those of packages that are gone.
+def note_archives(found):
+    import json
+
+    for place, infos in installed():
+        before = noted(place)
+        after = {name: note for name, note in before.items() if name in infos}
+        for name in found.keys() & infos.keys():
+            after[name] = {"content": digest(infos[name]), "archives": found[name]}
+        path = os.path.join(place, ARCHIVES)
+        if after == before:
+            continue
+        try:
+            if not after:
+                os.unlink(path)
+                continue
+            new = f"{path}.{os.getpid()}"
+            with open(new, "w", encoding="utf-8") as file:
+                json.dump(after, file)
+            os.replace(new, path)
+        except OSError as error:
+            fail(1, f"the packages are installed, but the list of their archives cannot be written: {error}")
+
+
 # The commands of pip or uv: the second one, for packages that the first one would keep.
-def commands(uv):
+def commands(uv, exact):
     no_index = ["--no-index"] if "--no-index" in options else []
     if tool == "pip" and uv is None:
         first = [sys.executable, "-I", "-m", "pip", action, "--quiet"]
         confirm = ["--yes"] if action == "uninstall" else []
         again, force = (changed_wheels() if action == "install" else []), "--force-reinstall"
+        reports = [["--report", report] for report in REPORTS] if action == "install" and can_report() else [[], []]
     else:
         first = [uv, "pip", action, "--python", sys.executable, "--no-config", "--no-python-downloads", "--quiet"]
         confirm = ["--link-mode", "copy"] if action == "install" else []
         # uv looks at few files of a directory to see whether it has changed.
         local = [name for name in names if os.path.isdir(name)]
         again, force = (changed_wheels() + local if action == "install" else []), "--reinstall"
-    yield [*first, *confirm, *options, "--", *names]
+        reports = [[], []]
+    forced = [force] if exact else []
+    yield [*first, *confirm, *reports[0], *forced, *options, "--", *names]
     if again:
-        yield [*first, *confirm, force, "--no-deps", *no_index, "--", *again]
+        yield [*first, *confirm, *reports[1], force, "--no-deps", *no_index, "--", *again]
 
 
 def main(directory):
@@ -284,7 +403,9 @@ def main(directory):
         make_venv()
     if sys.prefix == VENV:
         print("virtual environment", VENV, flush=True)
+    exact = False
     if action == "install":
+        exact = locked_input(directory)
         unlock_files(directory)
         check_files()
     uv = shutil.which("uv")
@@ -302,18 +423,25 @@ def main(directory):
         os.environ.update(PIP_INDEX_URL=index, UV_DEFAULT_INDEX=index)
     damaged = clean_up()
     before = entries()[1]
-    for command in commands(None if tool == "pip" and has_pip else uv):
+    REPORTS.extend(os.path.join(directory, f"report-{at}.json") for at in range(2))
+    uv = None if tool == "pip" and has_pip else uv
+    for command in commands(uv, exact):
         code = subprocess.run(command).returncode
         if code:
             if action == "install":
                 remove_rest(before)
             sys.exit(code if code > 0 else 128 - code)
+    if action == "install" and uv:
+        note_archives(found_by_uv(uv, directory))
+    else:
+        note_archives({name: found for report in REPORTS for name, found in reported(report).items()})
     missing = [name for name in damaged if not is_installed(name)]
     if missing:
         fail(1, f"an interrupted installation has damaged {', '.join(missing)}; install them again")
 
 
 index = os.environ.pop("ISOLATION_PACKAGE_INDEX", None)
+REPORTS = []
 if __name__ == "__main__":
     import tempfile
 

@@ -33,6 +33,11 @@ pub struct Package {
     /// where it was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub digest: Option<String>,
+    /// The digests of the archives from which it can be installed again, `sha256:…`; only where
+    /// digests were asked for, and of packages that pip or uv has installed by
+    /// [`Packages::install`](super::Packages::install) from an index, an archive or an address.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub archives: Vec<String>,
 }
 
 impl Package {
@@ -120,6 +125,26 @@ mod tests {
             assert!(package.is_named(name), "{name}");
         }
         assert!(!package.is_named("flasklogin"));
+        // Every case of every letter, and every run of separators, in both lists.
+        for number in 0..1_u32 << 10 {
+            let separators = ["-", "_", ".", "-_", "._-", "__"];
+            let separator = separators[number as usize % separators.len()];
+            let spelled: String = "flask-login"
+                .chars()
+                .enumerate()
+                .map(|(at, c)| match (c, number >> (at % 10) & 1) {
+                    ('-', _) => separator.to_owned(),
+                    (c, 1) => c.to_uppercase().collect(),
+                    (c, _) => c.to_string(),
+                })
+                .collect();
+            assert!(package.is_named(&spelled), "{spelled}");
+            let other = Package {
+                name: spelled.clone(),
+                ..package.clone()
+            };
+            assert!(differences(&[package.clone()], &[other]).is_empty(), "{spelled}");
+        }
     }
 
     #[test]

@@ -28,6 +28,7 @@ mod network;
 mod npm;
 mod pip;
 mod redact;
+mod sources;
 
 #[cfg(unix)]
 pub(crate) use self::pip::python as python_command;
@@ -40,7 +41,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::Command;
 use crate::command::output::CommandOutput;
-use crate::engine::capabilities::IsolationLevel;
+use crate::engine::capabilities::{Feature, IsolationLevel};
 use crate::engines::VIRTUALENV;
 use crate::environment::Environment;
 use crate::error::{Error, ErrorKind, Result};
@@ -48,6 +49,7 @@ use crate::error::{Error, ErrorKind, Result};
 pub use export::LockFormat;
 pub use install::{InstallPackages, PackageIndex};
 pub use inventory::{Package, PackageChange, differences};
+pub use sources::PackageSources;
 
 /// How long a listing may take.
 const LIST_TIMEOUT: Duration = Duration::from_secs(60);
@@ -155,6 +157,7 @@ impl Packages<'_> {
     async fn do_install(&self, options: &InstallPackages) -> Result<Installation> {
         options.check(self.manager)?;
         self.check_owner()?;
+        self.check_users()?;
         let virtual_environment = match self.manager {
             PackageManager::Pip | PackageManager::Uv => pip::install(self, options).await?,
             PackageManager::Apt => apt::install(self, options).await.map(|()| None)?,
@@ -170,6 +173,7 @@ impl Packages<'_> {
         let work = async {
             install::check_names(self.manager, names)?;
             self.check_owner()?;
+            self.check_users()?;
             let installed = self.installed().await?;
             self.check_installed(&installed, names.iter().copied())?;
             match self.manager {
@@ -250,6 +254,26 @@ impl Packages<'_> {
                     "{} would change the packages of this host, because the engine {engine} uses its files; \
                      use a container, or pip in an environment of the engine {VIRTUALENV}",
                     self.manager.name()
+                );
+                Err(Error::new(ErrorKind::Unsupported, why))
+            }
+        }
+    }
+
+    /// Fails if the packages have files of users that the environment does not have.
+    fn check_users(&self) -> Result<()> {
+        let capabilities = &self.environment.shared().capabilities;
+        let managers = &capabilities.values().package_managers;
+        let needs_users = matches!(self.manager, PackageManager::Apt | PackageManager::Apk)
+            && !managers.iter().any(|name| name == self.manager.name());
+        let missing = capabilities.missing(&[Feature::Users].into());
+        match missing.first().filter(|_| needs_users) {
+            None => Ok(()),
+            Some(missing) => {
+                let manager = self.manager.name();
+                let why = format!(
+                    "{manager} needs several users in the environment: {}",
+                    missing.reason
                 );
                 Err(Error::new(ErrorKind::Unsupported, why))
             }

@@ -5,8 +5,10 @@ use serde::Deserialize;
 use super::install::{InstallPackages, PackageIndex};
 use super::inventory::Package;
 use super::redact::without_credentials;
+use super::sources::PackageSources;
 use super::{INSTALL_TIMEOUT, LIST_TIMEOUT, PackageManager, Packages};
 use crate::command::Command;
+use crate::command::input::Input;
 use crate::command::output::CommandOutput;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -19,11 +21,11 @@ own=/opt/isolation/venv/bin/python
 command -v python >/dev/null && exec python "$@"
 exec python3 "$@""#;
 
-/// Reads the metadata of packages, see the file.
-const INVENTORY: &str = include_str!("inventory.py");
+/// Reads the metadata of packages, see the files.
+const INVENTORY: &str = concat!(include_str!("contents.py"), include_str!("inventory.py"));
 
-/// Runs pip or uv, see the file.
-const DRIVER: &str = include_str!("driver.py");
+/// Runs pip or uv, see the files.
+const DRIVER: &str = concat!(include_str!("contents.py"), include_str!("driver.py"));
 
 /// The codes of the driver.
 const AGAIN: i32 = 75;
@@ -37,8 +39,80 @@ const INDEX: &str = "ISOLATION_PACKAGE_INDEX";
 
 /// Installs packages; returns the virtual environment that a Python of a distribution needs.
 pub(super) async fn install(packages: &Packages<'_>, options: &InstallPackages) -> Result<Option<String>> {
+    run_install(packages, options, None).await
+}
+
+/// Installs exactly these packages, from archives with these digests.
+pub(super) async fn install_locked(
+    packages: &Packages<'_>,
+    locked: &[&Package],
+    sources: &PackageSources,
+) -> Result<()> {
+    let lines: Result<Vec<String>> = locked.iter().map(|package| requirement(package)).collect();
+    let options = InstallPackages {
+        index: sources.index.clone(),
+        find_links: sources.find_links.clone(),
+        timeout: sources.timeout,
+        ..InstallPackages::default()
+    };
+    let requirements = lines?.join("\n") + "\n";
+    run_install(packages, &options, Some(requirements))
+        .await
+        .map(drop)
+}
+
+/// The line of a requirement file. A lock is a file of a user: nothing in it may be an option.
+fn requirement(package: &Package) -> Result<String> {
+    let invalid = |what: &str, text: &str| {
+        Error::invalid(format!(
+            "the package {:?} of the lock has the {what} {text:?}",
+            package.name
+        ))
+    };
+    let is_word = |text: &str, more: &str| {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || more.contains(c);
+        !text.is_empty() && text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(allowed)
+    };
+    if !is_word(&package.name, "._-") {
+        return Err(invalid("name", &package.name));
+    }
+    if !is_word(&package.version, "._-+!") {
+        return Err(invalid("version", &package.version));
+    }
+    let source = package.source.as_deref().filter(|source| {
+        let is_address = source.starts_with("https://") || source.starts_with("http://");
+        // One with credentials is not known as a whole.
+        is_address && !source.contains("***")
+    });
+    let mut line = match source {
+        Some(source) if source.contains(char::is_whitespace) => return Err(invalid("source", source)),
+        Some(source) => format!("{} @ {source}", package.name),
+        None => format!("{}=={}", package.name, package.version),
+    };
+    for archive in &package.archives {
+        let (kind, digest) = archive.split_once(':').unwrap_or_default();
+        let length = match kind {
+            "sha256" => 64,
+            "sha384" => 96,
+            "sha512" => 128,
+            _ => return Err(invalid("digest", archive)),
+        };
+        if digest.len() != length || !digest.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return Err(invalid("digest", archive));
+        }
+        line.push_str(&format!(" --hash={archive}"));
+    }
+    Ok(line)
+}
+
+async fn run_install(
+    packages: &Packages<'_>,
+    options: &InstallPackages,
+    locked: Option<String>,
+) -> Result<Option<String>> {
     let mut arguments = Vec::new();
     for (is_set, option) in [
+        (locked.is_some(), "--locked"),
         (options.upgrade, "--upgrade"),
         (options.require_hashes, "--require-hashes"),
         (options.index == PackageIndex::None, "--no-index"),
@@ -55,6 +129,9 @@ pub(super) async fn install(packages: &Packages<'_>, options: &InstallPackages) 
     let mut command = driver(packages.manager, "install", arguments, &options.names);
     if let PackageIndex::Address(address) = &options.index {
         command.env.extend([(INDEX.to_owned(), address.clone())]);
+    }
+    if let Some(locked) = locked {
+        command.input = Input::Bytes(locked.into());
     }
     command.timeout = Some(options.timeout());
     let output = run(packages, command).await?;
@@ -111,7 +188,17 @@ struct DirInfo {
 fn parse(text: &str) -> Result<Vec<Package>> {
     let read = |record: &str| {
         let fields: Vec<_> = record.split('\u{1f}').collect();
-        let &[name, version, installer, requested, origin, inherited, digest] = fields.as_slice() else {
+        let &[
+            name,
+            version,
+            installer,
+            requested,
+            origin,
+            inherited,
+            digest,
+            archives,
+        ] = fields.as_slice()
+        else {
             let why = "the list of packages is invalid: a package has other fields";
             return Err(Error::new(ErrorKind::Corrupt, why));
         };
@@ -127,6 +214,7 @@ fn parse(text: &str) -> Result<Vec<Package>> {
             source: origin.url.map(|url| without_credentials(&url)),
             inherited: !inherited.is_empty(),
             digest: given(digest),
+            archives: archives.split_whitespace().map(str::to_owned).collect(),
         })
     };
     text.split_terminator('\u{1e}').map(read).collect()
@@ -152,12 +240,54 @@ mod tests {
     #[test]
     fn list_shows_no_credentials() {
         let text = "x\u{1f}1\u{1f}pip\u{1f}1\u{1f}{\"url\": \"https://me:hunter2@h/x.whl\", \
-                    \"dir_info\": {}}\u{1f}\u{1f}\u{1e}";
+                    \"dir_info\": {}}\u{1f}\u{1f}\u{1f}sha256:1\u{1e}";
         let read = parse(text).unwrap();
         assert_eq!(read[0].source.as_deref(), Some("https://***@h/x.whl"));
         assert!(read[0].requested && !read[0].editable);
+        assert_eq!(read[0].archives, ["sha256:1"]);
         assert_eq!(parse("nonsense").unwrap_err().kind(), ErrorKind::Corrupt);
         assert!(parse("").unwrap().is_empty());
+    }
+
+    #[test]
+    fn requirement_of_a_lock_holds_no_option() {
+        let digest = format!("sha256:{}", "0".repeat(64));
+        let package = |name: &str, version: &str, source: Option<&str>, archive: &str| {
+            requirement(&Package {
+                name: name.to_owned(),
+                version: version.to_owned(),
+                source: source.map(str::to_owned),
+                archives: vec![archive.to_owned()],
+                ..Package::default()
+            })
+        };
+        let line = package("Flask_Login", "1!2.0rc1+local", None, &digest).unwrap();
+        assert_eq!(line, format!("Flask_Login==1!2.0rc1+local --hash={digest}"));
+        let address = package("x", "1", Some("https://h/x.whl"), &digest).unwrap();
+        assert_eq!(address, format!("x @ https://h/x.whl --hash={digest}"));
+        for hidden in ["https://***@h/x.whl", "file:///gone/x.whl"] {
+            assert!(
+                package("x", "1", Some(hidden), &digest)
+                    .unwrap()
+                    .starts_with("x==1 ")
+            );
+        }
+        for (name, version, source, archive) in [
+            ("-r/etc/passwd", "1", None, digest.as_str()),
+            ("x\n--pre", "1", None, &digest),
+            ("x", "1 --pre", None, &digest),
+            ("x", "", None, &digest),
+            ("x", "1", Some("https://h/x --pre"), &digest),
+            ("x", "1", None, "md5:00"),
+            ("x", "1", None, "sha256:00 --pre"),
+        ] {
+            let error = package(name, version, source, archive).unwrap_err();
+            assert_eq!(
+                error.kind(),
+                ErrorKind::InvalidInput,
+                "{name} {version} {archive}"
+            );
+        }
     }
 
     #[test]

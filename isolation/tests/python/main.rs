@@ -7,6 +7,7 @@ mod engine; // environments, copies, paths, interpreters
 mod hostile; // variables of the caller, programs of other interpreters, interrupted creations
 mod interrupted; // installations that are killed
 mod lock_files; // lock files of packages
+mod locks; // locks of environments, and packages that they add
 mod migrate; // migrations to and from the engine basic
 mod packages; // pip: install, list, uninstall, hostile names and files
 mod repair; // environments that were moved, interpreters that have changed

@@ -213,7 +213,7 @@ open(f'{info}/RECORD', 'w').write('../../../bin/probe,,\\nprobe.py,,\\n')
 ";
 
 /// Imports an image of BusyBox and the Python of this machine's system. Returns its name.
-async fn image_with_python(subject: &Subject) -> String {
+pub(super) async fn image_with_python(subject: &Subject) -> String {
     let (manager, prefix) = super::manager(subject);
     let busybox = active(&manager, spec()).await;
     let directory = tempfile::tempdir().unwrap();

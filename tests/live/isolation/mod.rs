@@ -16,6 +16,7 @@ mod images; // builds, names, archives, registries, removal
 mod killed_state; // what dropped, failed and killed snapshots, forks and migrations leave
 mod lifecycle; // stop, start, main processes, environments of other processes
 mod limits; // limits, and what happens at a limit
+mod locks; // locks, and the packages that they add
 mod main_process; // main processes with their streams, and images without a shell
 mod migrate; // between engines, and between daemons
 mod migrated_files; // owners, bits, names and pipes that a migration keeps

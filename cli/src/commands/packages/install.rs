@@ -96,18 +96,7 @@ impl InstallOptions {
 
     /// The options as a value of the library.
     pub(super) fn packages(&self) -> Result<InstallPackages, CliError> {
-        let index = match (&self.index, self.no_index) {
-            (Some(index), _) if has_credentials(index) => {
-                let why = "every user can read the credentials of this address in the list of processes";
-                return Err(CliError::new(why).hint(format!("set the environment variable {INDEX} instead")));
-            }
-            (Some(index), _) => PackageIndex::Address(index.clone()),
-            (None, true) => PackageIndex::None,
-            (None, false) => match std::env::var(INDEX) {
-                Ok(index) if !index.is_empty() => PackageIndex::Address(index),
-                _ => PackageIndex::Public,
-            },
-        };
+        let index = index(self.index.as_deref(), self.no_index)?;
         Ok(InstallPackages {
             names: self.names.clone(),
             requirements: self.requirement.clone(),
@@ -118,6 +107,22 @@ impl InstallOptions {
             require_hashes: self.require_hashes,
             timeout: self.timeout,
         })
+    }
+}
+
+/// The index that the options and the environment variable name.
+pub(crate) fn index(address: Option<&str>, none: bool) -> Result<PackageIndex, CliError> {
+    match (address, none) {
+        (Some(index), _) if has_credentials(index) => {
+            let why = "every user can read the credentials of this address in the list of processes";
+            Err(CliError::new(why).hint(format!("set the environment variable {INDEX} instead")))
+        }
+        (Some(index), _) => Ok(PackageIndex::Address(index.to_owned())),
+        (None, true) => Ok(PackageIndex::None),
+        (None, false) => Ok(match std::env::var(INDEX) {
+            Ok(index) if !index.is_empty() => PackageIndex::Address(index),
+            _ => PackageIndex::Public,
+        }),
     }
 }
 

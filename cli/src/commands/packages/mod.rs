@@ -11,6 +11,8 @@ use clap::{Args, Subcommand};
 use isolation::Environment;
 use isolation::packages::PackageManager;
 
+pub(crate) use install::index;
+
 use crate::console::Console;
 use crate::error::CliError;
 use crate::session::Session;

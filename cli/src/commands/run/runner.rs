@@ -101,9 +101,11 @@ impl Runner<'_> {
             .select(self.manager, &self.choice, &self.spec, self.console);
         let selection = stop.or(select).await??;
         self.report_engine(&selection, sink).await?;
-        let verify = self.options.verify(self.manager, &selection, &self.spec);
-        stop.or(Box::pin(verify)).await??;
         let is_main = self.is_main(&selection);
+        if is_main {
+            let verify = self.options.lock.verify(self.manager, &selection, &self.spec);
+            stop.or(Box::pin(verify)).await??;
+        }
         let environment = environment.insert(self.create(&selection, is_main, sink, stop).await?);
         self.report_environment(environment, sink).await?;
         stop.check()?;
@@ -137,8 +139,9 @@ impl Runner<'_> {
     /// environment. It does not if the environment is kept or shared, because the environment then
     /// outlives the command. It does not if the environment has a condition or exposes ports of
     /// this machine, because it must be ready before the command starts. It does not on a terminal,
-    /// because only an exec has the size of the terminal from the start. A command that may be
-    /// restarted is always the main process.
+    /// because only an exec has the size of the terminal from the start. It does not with a lock,
+    /// because packages of the lock are installed before it starts. A command that may be restarted
+    /// is always the main process.
     fn is_main(&self, selection: &Selection) -> bool {
         if self.restarts {
             return true;
@@ -148,6 +151,7 @@ impl Runner<'_> {
             && self.spec.ready.is_none()
             && self.spec.network.expose_host.is_empty()
             && !self.copies_after_the_start()
+            && !self.options.lock.is_given()
             && self.command.terminal.is_none()
             && selection.capabilities.has(Feature::MainProcess)
     }
@@ -179,8 +183,8 @@ impl Runner<'_> {
         }
         let mut creating = Box::pin(async {
             match is_main {
-                true => self.manager.create_unstarted(selection, spec).await,
-                false => self.manager.create_on(selection, spec).await,
+                true => Ok(self.manager.create_unstarted(selection, spec).await?),
+                false => self.options.lock.create(self.manager, selection, spec).await,
             }
         });
         let mut stop = stop.clone();
@@ -214,10 +218,11 @@ impl Runner<'_> {
     }
 
     /// Adds a hint if the user did not choose the image that failed.
-    fn with_hint(&self, selection: &Selection, error: isolation::Error) -> CliError {
-        let error = CliError::from(error);
+    fn with_hint(&self, selection: &Selection, error: CliError) -> CliError {
         match (self.spec.image.as_deref(), selection.engine.name()) {
-            (None, DOCKER) => error.hint("name an image with --image, or use --engine basic"),
+            (None, DOCKER) if !self.options.lock.is_given() => {
+                error.hint("name an image with --image, or use --engine basic")
+            }
             _ => error,
         }
     }
