@@ -294,6 +294,17 @@ async fn line_that_is_no_request_ends_the_connection() {
 }
 
 #[tokio::test]
+async fn half_a_line_at_the_end_is_an_error() {
+    let base = tempfile::tempdir().unwrap();
+    let mut client = Client::greeted(base.path()).await;
+    client.environment().await;
+    client.to.write_all(b"{\"id\": 9, \"meth").await.unwrap();
+    let error = client.end().await.unwrap_err();
+    assert!(format!("{error:?}").contains("has no end"), "{error:?}");
+    assert_eq!(entries(base.path()), 0, "something is left");
+}
+
+#[tokio::test]
 async fn more_input_than_allowed_ends_the_connection() {
     let base = tempfile::tempdir().unwrap();
     let mut client = Client::greeted(base.path()).await;

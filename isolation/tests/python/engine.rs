@@ -284,3 +284,27 @@ async fn environment_without_interpreter_does_not_start() {
     std::os::unix::fs::symlink(real, &python).unwrap();
     environment.start().await.unwrap();
 }
+
+/// A link to the program alone, as a user's `~/bin` has it: the libraries are not beside it.
+#[tokio::test]
+async fn interpreter_behind_a_link_has_its_libraries() {
+    let fixture = Fixture::new();
+    let plain = fixture.environment().await;
+    let import = "import ssl, sqlite3, sys; print(sys.base_prefix)";
+    let has_all = run(&plain, &["python", "-c", import]).await;
+    let real = "import os, sys; print(os.path.realpath(sys._base_executable))";
+    let real = printed(&plain, &["python", "-c", real]).await;
+    let links = tempfile::tempdir().unwrap();
+    let link = links.path().join("bin/python3");
+    fs::create_dir(links.path().join("bin")).unwrap();
+    std::os::unix::fs::symlink(&real, &link).unwrap();
+    let options = VirtualenvOptions {
+        python: Some(link.display().to_string()),
+        without_pip: true,
+        ..VirtualenvOptions::default()
+    };
+    let environment = fixture.create(options).await.unwrap();
+    let output = run(&environment, &["python", "-c", import]).await;
+    assert_eq!(output.exit.code, has_all.exit.code, "{output:?}");
+    assert_eq!(output.stdout_text(), has_all.stdout_text());
+}

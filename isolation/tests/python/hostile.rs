@@ -20,7 +20,24 @@ fn variables_of_the_caller_change_nothing() {
         "[global]\nrequire-virtualenv = nonsense\ntarget = /nonexistent\n",
     )
     .unwrap();
+    // Files that tools read by themselves: of the working directory and of the user.
+    for (file, text) in [
+        (".python-version", "2.7.99\n"),
+        ("uv.toml", "nonsense = [\n"),
+        ("pyproject.toml", "[tool.uv]\npython-preference = 3\n"),
+        (".config/uv/uv.toml", "nonsense = [\n"),
+        (".config/pip/pip.conf", "[global]\nno-index = nonsense\n"),
+        (".pydistutils.cfg", "[install]\nprefix = /nonexistent\n"),
+        (".venv/pyvenv.cfg", "home = /nonexistent\n"),
+    ] {
+        let path = directory.path().join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
     let mut inner = Process::new(std::env::current_exe().unwrap());
+    inner.current_dir(directory.path());
+    inner.env("HOME", directory.path());
+    inner.env("XDG_CONFIG_HOME", directory.path().join(".config"));
     inner.args(["--exact", "hostile::inner", "--ignored"]);
     for name in [
         "PYTHONHOME",
@@ -34,9 +51,23 @@ fn variables_of_the_caller_change_nothing() {
         "PIP_REQUIRE_VIRTUALENV",
         "PIP_INDEX_URL",
         "PIP_PREFIX",
+        "PIP_ROOT",
+        "PIP_FIND_LINKS",
+        "PIP_NO_INDEX",
+        "PIP_REQUIRE_HASHES",
+        "PIP_CONSTRAINT",
+        "PIP_PYTHON",
+        "PIP_REPORT",
         "UV_PYTHON",
         "UV_SYSTEM_PYTHON",
         "UV_PROJECT_ENVIRONMENT",
+        "UV_INDEX_URL",
+        "UV_DEFAULT_INDEX",
+        "UV_TARGET",
+        "UV_CONFIG_FILE",
+        "UV_LINK_MODE",
+        "UV_PYTHON_DOWNLOADS",
+        "UV_BREAK_SYSTEM_PACKAGES",
         "__PYVENV_LAUNCHER__",
         "PYTHONEXECUTABLE",
     ] {

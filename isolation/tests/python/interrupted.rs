@@ -1,9 +1,9 @@
 //! Installations that are killed: the next one finds what they have left, and writes it again.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use isolation::packages::PackageManager;
-use isolation::{Environment, ErrorKind};
+use isolation::packages::{InstallPackages, PackageIndex, PackageManager};
+use isolation::{CopySource, Environment, ErrorKind};
 
 use crate::engine::{Fixture, printed};
 use crate::packages::{from_wheels, wheel};
@@ -120,4 +120,70 @@ async fn damaged_package_is_named_or_installed_again() {
             .iter()
             .any(|one| one.is_named("probe-base"))
     );
+}
+
+/// A build that starts a compiler, which does not end. The number is found in the list of processes.
+const BUILD: &str = "import os, subprocess
+def get_requires_for_build_wheel(config_settings=None): return []
+def build_wheel(directory, config_settings=None, metadata_directory=None):
+    compiler = subprocess.Popen(['sleep', 'SECONDS'])
+    open('MARK', 'w').close()
+    compiler.wait()
+";
+
+/// The processes with this argument.
+fn processes_with(argument: &str) -> usize {
+    let all = std::fs::read_dir("/proc").unwrap().flatten();
+    let lines = all.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok());
+    lines
+        .filter(|line| {
+            line.split(|byte| *byte == 0)
+                .any(|word| word == argument.as_bytes())
+        })
+        .count()
+}
+
+#[tokio::test]
+async fn timeout_of_a_build_leaves_no_process() {
+    if !std::path::Path::new("/proc/self/cmdline").exists() {
+        return;
+    }
+    let fixture = Fixture::new();
+    let environment = fixture.environment().await;
+    let mark = tempfile::tempdir().unwrap();
+    let mark = mark.path().join("started");
+    let seconds = format!("{}.5", 100_000 + std::process::id());
+    let build = BUILD.replace("SECONDS", &seconds);
+    let build = build.replace("MARK", mark.to_str().unwrap());
+    let toml = "[build-system]\nrequires = []\nbuild-backend = \"backend\"\nbackend-path = [\"build\"]\n\
+                [project]\nname = \"endless\"\nversion = \"1.0\"\n";
+    printed(&environment, &["mkdir", "-p", "project/build"]).await;
+    for (path, text) in [("pyproject.toml", toml), ("build/backend.py", &build)] {
+        let content = CopySource::bytes(text.as_bytes().to_vec());
+        environment
+            .copy_in(content, &format!("project/{path}"))
+            .await
+            .unwrap();
+    }
+    let packages = environment.packages(PackageManager::Pip);
+    // On a busy machine the build begins late.
+    for limit in [5, 20, 80, 240] {
+        let options = InstallPackages {
+            names: vec!["./project".into()],
+            index: PackageIndex::None,
+            timeout: Some(Duration::from_secs(limit)),
+            ..InstallPackages::default()
+        };
+        let error = packages.install(options).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+        if mark.exists() {
+            break;
+        }
+    }
+    assert!(mark.exists(), "the build has not begun");
+    let until = Instant::now() + Duration::from_secs(30);
+    while processes_with(&seconds) > 0 {
+        assert!(Instant::now() < until, "the compiler runs on");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }

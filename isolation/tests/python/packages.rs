@@ -107,14 +107,53 @@ async fn index_with_credentials_is_in_no_error() {
     let fixture = Fixture::new();
     let environment = fixture.environment().await;
     let packages = environment.packages(PackageManager::Pip);
-    let options = InstallPackages {
-        // Nothing listens there.
-        index: PackageIndex::Address("http://me:hunter2@127.0.0.1:9/simple".into()),
-        ..from_wheels(&["probe-base"])
+    let mut events = fixture.manager.subscribe();
+    wheel(&environment, "probe_base", "1.0", &[]).await;
+    let address = || PackageIndex::Address("http://me:hunter2@127.0.0.1:9/simple".into());
+    // Nothing listens there.
+    let missing = InstallPackages {
+        index: address(),
+        ..from_wheels(&["probe-missing"])
     };
-    let error = packages.install(options).await.unwrap_err();
+    let error = packages.install(missing).await.unwrap_err();
     let text = format!("{error} {error:?}");
-    assert!(text.contains("probe-base") && !text.contains("hunter2"), "{text}");
+    assert!(
+        text.contains("probe-missing") && !text.contains("hunter2"),
+        "{text}"
+    );
+    let found = InstallPackages {
+        index: address(),
+        names: vec!["./wheels/probe_base-1.0-py3-none-any.whl".into()],
+        ..from_wheels(&[])
+    };
+    packages.install(found).await.unwrap();
+    // A file of another tool.
+    let note = "import importlib.metadata as m, os
+info = m.distribution('probe-base')._path
+open(os.path.join(info, 'direct_url.json'), 'w').write('{\"url\": \"https://me:hun' + 'ter2@h/x.whl\"}')";
+    printed(&environment, &["python", "-c", note]).await;
+    let directory = tempfile::tempdir().unwrap();
+    let store = isolation::snapshots::SnapshotStore::open(Some(directory.path())).unwrap();
+    let options = isolation::snapshots::SnapshotOptions {
+        packages: true,
+        ..Default::default()
+    };
+    let saved = environment.snapshot(&store, options).await.unwrap().snapshot;
+    let lock = fixture.manager.lock(&environment).await.unwrap();
+    let shown = serde_json::to_string(&(&saved.manifest, &lock)).unwrap();
+    assert!(
+        shown.contains("probe_base") && !shown.contains("hunter2"),
+        "{shown}"
+    );
+    environment.destroy().await.unwrap();
+    loop {
+        let event = events.next().await.unwrap().unwrap();
+        let text = format!("{event:?} {}", serde_json::to_string(&event).unwrap());
+        assert!(!text.contains("hunter2"), "{text}");
+        if text.contains("Destroyed") {
+            break;
+        }
+    }
 }
 
 /// A requirement file can hold options; pip reads those that change the index, not those that write

@@ -20,6 +20,21 @@ open(f'{info}/METADATA', 'w').write('Metadata-Version: 2.1\\nName: probe\\nVersi
 open(f'{info}/RECORD', 'w').write(f'../../../bin/probe,sha256={digest},{len(script)}\\nprobe.py,,\\n')
 ";
 
+/// A path file with sources inside, outside, and code; and the markers of tools.
+const SOURCES: &str = "import os, sys, sysconfig
+root = os.path.dirname(sys.prefix)
+os.makedirs(f'{root}/src')
+open(f'{root}/src/carried.py', 'w').write('')
+site = sysconfig.get_path('purelib')
+open(f'{site}/mine.pth', 'w').write(f'{root}/src\\n/opt/nowhere/src\\nimport sys\\n')
+open(f'{sys.prefix}/.gitignore', 'w').write('*\\n')
+open(f'{sys.prefix}/CACHEDIR.TAG', 'w').write('Signature: 8a477f597d28d172789f06886806bc55\\n')
+";
+
+/// Prints the path file.
+const SHOWN: &str = "import sysconfig
+print(open(sysconfig.get_path('purelib') + '/mine.pth').read())";
+
 /// Compares every digest of RECORD with its file.
 const VERIFY: &str = "import base64, csv, glob, hashlib, os, sysconfig
 site = sysconfig.get_path('purelib')
@@ -67,22 +82,32 @@ async fn virtual_environment_moves_to_another_path() {
     let environment = fixture.environment().await;
     printed(&environment, &["python", "-c", PACKAGE]).await;
     let old = root(&fixture, &environment);
+    printed(&environment, &["python", "-c", SOURCES]).await;
     assert_eq!(
         printed(&environment, &["probe"]).await,
         old.join(".venv").display().to_string()
     );
+    let links: Vec<_> = ["bin/python", "bin/python3", "lib64"]
+        .into_iter()
+        .filter_map(|link| Some((link, fs::read_link(old.join(".venv").join(link)).ok()?)))
+        .collect();
+    assert!(links.len() >= 2, "{links:?}");
     let saved = environment
         .snapshot(&store, SnapshotOptions::default())
         .await
         .unwrap()
         .snapshot;
-    assert!(
-        saved
-            .manifest
-            .left_out
-            .iter()
-            .any(|left| left.what.contains("base interpreter"))
-    );
+    for part in [
+        "base interpreter",
+        "/opt/nowhere/src (mine.pth)",
+        "the code in mine.pth",
+    ] {
+        let left_out = &saved.manifest.left_out;
+        assert!(
+            left_out.iter().any(|left| left.what.contains(part)),
+            "{left_out:?}"
+        );
+    }
     assert!(
         saved
             .manifest
@@ -115,6 +140,24 @@ async fn virtual_environment_moves_to_another_path() {
         let count: u32 = printed(moved, &["python", "-c", VERIFY]).await.parse().unwrap();
         assert!(count > 8, "{count}");
         printed(moved, &["pip", "--version"]).await;
+        // Links stay links, and markers of tools leave nothing out.
+        let venv = new.join(".venv");
+        for (link, target) in &links {
+            assert_eq!(fs::read_link(venv.join(link)).unwrap(), *target);
+        }
+        for marker in [".gitignore", "CACHEDIR.TAG"] {
+            assert!(venv.join(marker).is_file(), "{marker}");
+        }
+        // The sources inside came along; paths outside and code are as they were.
+        let module = printed(
+            moved,
+            &["python", "-c", "import carried; print(carried.__file__)"],
+        )
+        .await;
+        assert_eq!(Path::new(&module), new.join("src/carried.py"));
+        let lines = printed(moved, &["python", "-c", SHOWN]).await;
+        let expected = format!("{}/src\n/opt/nowhere/src\nimport sys", new.display());
+        assert_eq!(lines, expected);
         printed(moved, &["pip", "uninstall", "--yes", "probe"]).await;
         assert!(!new.join(".venv/bin/probe").exists());
     }
@@ -156,4 +199,38 @@ async fn environment_that_cannot_move_is_refused() {
         .unwrap_err();
     assert!(error.to_string().contains("foreign"), "{error}");
     assert_eq!(run(&environment, &["python", "-c", "pass"]).await.exit.code, 0);
+}
+
+/// Compiled code is valid for the time of its source: a restore that kept it, but not the time,
+/// would compile everything again.
+#[tokio::test]
+async fn compiled_code_that_is_kept_is_valid() {
+    let fixture = Fixture::new();
+    let directory = tempfile::tempdir().unwrap();
+    let store = SnapshotStore::open(Some(directory.path())).unwrap();
+    let environment = fixture.environment().await;
+    let write = "import sysconfig, py_compile
+file = sysconfig.get_path('purelib') + '/compiled_probe.py'
+open(file, 'w').write('VALUE = 1\\n')
+py_compile.compile(file)";
+    printed(&environment, &["python", "-c", write]).await;
+    let options = SnapshotOptions {
+        bytecode: true,
+        ..SnapshotOptions::default()
+    };
+    let saved = environment.snapshot(&store, options).await.unwrap().snapshot;
+    let restored = fixture
+        .manager
+        .restore(&store, &saved, RestoreOptions::default())
+        .await
+        .unwrap();
+    // The loader says what it reads.
+    let load = ["python", "-B", "-v", "-c", "import compiled_probe"];
+    let output = run(&restored.environment, &load).await;
+    let told = output.stderr_text();
+    assert!(output.exit.success(), "{told}");
+    let line = told
+        .lines()
+        .find(|line| line.contains("compiled_probe") && line.contains("matches"));
+    assert!(line.is_some(), "{told}");
 }
