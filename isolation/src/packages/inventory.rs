@@ -143,7 +143,10 @@ mod tests {
                 name: spelled.clone(),
                 ..package.clone()
             };
-            assert!(differences(&[package.clone()], &[other]).is_empty(), "{spelled}");
+            assert!(
+                differences(std::slice::from_ref(&package), &[other]).is_empty(),
+                "{spelled}"
+            );
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::super::identity::Identity;
 use super::super::mapped;
@@ -50,7 +50,7 @@ pub(super) fn give(identity: Identity, root: &Path, given: &Owners, lists: &Path
 }
 
 /// Adds a path to a list, with an end that no path holds.
-fn add(lists: &mut BTreeMap<String, Vec<u8>>, name: String, path: &PathBuf) {
+fn add(lists: &mut BTreeMap<String, Vec<u8>>, name: String, path: &Path) {
     let list = lists.entry(name).or_default();
     list.extend_from_slice(path.as_os_str().as_bytes());
     list.push(0);
