@@ -38,6 +38,7 @@ async fn main() -> isolation::Result<()> {
                 Service {
                     environment: service("exec sleep 1000"),
                     depends_on: [("store".to_owned(), Dependency::Ready)].into(),
+                    ..Default::default()
                 },
             ),
         ]

@@ -63,6 +63,14 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
         self.probe()
     }
 
+    /// Asks for facts that [`create`](Self::create) needs, while the entry of the journal is
+    /// written. It changes nothing; `create` gets its answer, and asks again without one.
+    #[doc(hidden)]
+    fn look_ahead<'a>(&'a self, spec: &'a EnvironmentSpec) -> BoxFuture<'a, Option<Ahead>> {
+        let _ = spec;
+        Box::pin(std::future::ready(None))
+    }
+
     /// Creates an environment with its copies, but does not start it. The specification is valid
     /// and needs only features of [`probe`](Self::probe). If this fails or its future is dropped,
     /// everything that it created is removed.
@@ -216,6 +224,9 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     fn as_any(&self) -> &dyn Any;
 }
 
+/// What an engine has found out before a creation.
+pub(crate) type Ahead = Box<dyn Any + Send + Sync>;
+
 /// An environment that an engine creates.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
@@ -228,6 +239,8 @@ pub struct NewEnvironment<'a> {
     pub spec: &'a EnvironmentSpec,
     /// The context to which the engine sends events.
     pub context: &'a Context,
+    /// What the engine has found out before.
+    pub(crate) ahead: Option<&'a (dyn Any + Send + Sync)>,
 }
 
 /// An environment to remove. Only a part of it may exist.

@@ -14,6 +14,8 @@ pub enum PoolMiss {
     Empty,
     /// The prepared environments had ended, or were no longer ready.
     Unusable,
+    /// The prepared environments have an earlier image: its name is that of another one now.
+    ImageChanged,
     /// The engine does not prepare environments, or pulls the image before each one.
     Engine,
     /// It is kept, or shared with other processes.
@@ -38,6 +40,7 @@ impl PoolMiss {
             Self::FirstUse => "nothing was prepared yet",
             Self::Empty => "all were taken",
             Self::Unusable => "they have ended",
+            Self::ImageChanged => "their image is outdated",
             Self::Engine => "the engine does not prepare environments, or always pulls the image",
             Self::Lifetime => "it is kept or shared; use the lifetime of its owner",
             Self::Copies => "its files are copied from this host; copy them after the creation",

@@ -13,6 +13,7 @@ use crate::spec::main_process::Main;
 use crate::spec::network::NetworkMode;
 use crate::spec::own_network::OwnNetwork;
 use crate::spec::validate::{self, Faults};
+use crate::spec::variables::Variables;
 
 /// Several environments that belong together: services, and the order in which they start.
 ///
@@ -49,6 +50,14 @@ pub struct GroupSpec {
     /// after its end, and a group of the same name gets them again.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub volumes: BTreeMap<String, GroupVolume>,
+    /// Contents of files that services read, such as secrets, by a name: [`Service::files`]. They
+    /// are in no label, and `Debug` does not print them.
+    #[serde(skip_serializing_if = "no_files")]
+    pub files: Variables,
+}
+
+fn no_files(files: &Variables) -> bool {
+    files.is_empty()
 }
 
 /// A volume of a group.
@@ -72,6 +81,10 @@ pub struct Service {
     /// The services on which it depends, and their required state.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub depends_on: BTreeMap<String, Dependency>,
+    /// Files of [`GroupSpec::files`], by their absolute paths inside: mounts that can only be read.
+    /// The files are in the state directory of this user, and removed with the environment.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<String, String>,
 }
 
 /// The state that a service must have before a service that depends on it starts.
@@ -95,6 +108,10 @@ impl<'de> Deserialize<'de> for Service {
             Some(value) => serde_json::from_value(value).map_err(D::Error::custom)?,
             None => BTreeMap::new(),
         };
+        let files = match fields.remove("files") {
+            Some(value) => serde_json::from_value(value).map_err(D::Error::custom)?,
+            None => BTreeMap::new(),
+        };
         let has_main = fields.contains_key("main");
         let mut environment: EnvironmentSpec =
             serde_json::from_value(fields.into()).map_err(D::Error::custom)?;
@@ -104,6 +121,7 @@ impl<'de> Deserialize<'de> for Service {
         Ok(Self {
             environment,
             depends_on,
+            files,
         })
     }
 }
@@ -135,14 +153,16 @@ fn service_faults(mut service: Value) -> Vec<Fault> {
         // The type of its fields could be read from a list, too.
         return json_file::faults::<serde_json::Map<String, Value>>(&service);
     }
-    let depends_on = match service.as_object_mut() {
-        Some(fields) => fields.remove("depends_on"),
-        None => None,
-    };
+    let mut remove = |field: &str| service.as_object_mut().and_then(|fields| fields.remove(field));
+    let (depends_on, files) = (remove("depends_on"), remove("files"));
     let mut found = json_file::faults::<EnvironmentSpec>(&service);
     if let Some(depends_on) = depends_on {
         let faults = json_file::faults::<BTreeMap<String, Dependency>>(&depends_on);
         found.extend(faults.into_iter().map(|fault| fault.below("depends_on")));
+    }
+    if let Some(files) = files {
+        let faults = json_file::faults::<BTreeMap<String, String>>(&files);
+        found.extend(faults.into_iter().map(|fault| fault.below("files")));
     }
     found
 }
@@ -170,7 +190,9 @@ impl GroupSpec {
             faults.add(service.check(name, self));
         }
         let networks = self.networks.keys().map(|name| ("network", name));
-        for (what, name) in networks.chain(self.volumes.keys().map(|name| ("volume", name))) {
+        let volumes = self.volumes.keys().map(|name| ("volume", name));
+        let files = self.files.keys().map(|name| ("file", name));
+        for (what, name) in networks.chain(volumes).chain(files) {
             faults.add(validate::name(name).map_err(|_| {
                 Error::invalid(format!(
                     "{name:?} is not the name of a {what}; {}",
@@ -286,6 +308,16 @@ impl Service {
             let why = format!("the name {given:?} of a service comes from the group; remove it");
             faults.add(Err(Error::invalid(why)));
         }
+        for (target, file) in &self.files {
+            if !group.files.contains_key(file) {
+                let why = format!("the group has no file {file:?} for {target}; add it to its files");
+                faults.add(Err(Error::invalid(why)));
+            }
+            if !target.starts_with('/') {
+                let why = format!("the path {target:?} of a file is not absolute; begin it with /");
+                faults.add(Err(Error::invalid(why)));
+            }
+        }
         for (needed, dependency) in &self.depends_on {
             let Some(service) = group.services.get(needed) else {
                 let known: Vec<&str> = group.services.keys().map(String::as_str).collect();
@@ -309,73 +341,4 @@ impl Service {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn group(services: &str) -> Result<GroupSpec> {
-        let group = GroupSpec::from_json(&format!(r#"{{"name":"g","services":{services}}}"#))?;
-        group.validate().map(|()| group)
-    }
-
-    #[test]
-    fn rank_is_the_longest_way_to_a_service() {
-        let group = group(
-            r#"{"a":{},"b":{"depends_on":{"a":"started"}},"c":{"depends_on":{"b":"ready","a":"ready"}},"d":{}}"#,
-        )
-        .unwrap();
-        let ranks = group.ranks().unwrap();
-        assert_eq!(ranks, [("a", 0), ("b", 1), ("c", 2), ("d", 0)].into());
-        assert_eq!(group.services["a"].environment.main, Main::Image);
-    }
-
-    #[test]
-    fn every_fault_of_a_group_is_reported() {
-        for (services, parts) in [
-            ("{}", &["no services"][..]),
-            (
-                r#"{"a":{"depends_on":{"b":"ready"}},"b":{"depends_on":{"a":"ready"}}}"#,
-                &["each other: a -> b -> a;"],
-            ),
-            (r#"{"a":{"depends_on":{"a":"ready"}}}"#, &["each other: a -> a;"]),
-            (
-                r#"{"a":{"depends_on":{"x":"ready"}}}"#,
-                &["service a: ", "\"x\"", "services: a"],
-            ),
-            (
-                r#"{"a":{"depends_on":{"c":"ready"}},"b":{"depends_on":{"c":"ready"}},"c":{"depends_on":{"d":"ready"}},"d":{"depends_on":{"c":"ready"}}}"#,
-                &["each other: c -> d -> c;"],
-            ),
-            (r#"{"a":{"imgae":"x"}}"#, &["imgae"]),
-            (r#"{"a":{"depends_on":{"b":"done"}},"b":{}}"#, &["done"]),
-            (r#"{"a b":{}}"#, &["a b"]),
-            (r#"{"a":{"name":"x"}}"#, &["comes from the group"]),
-            (
-                r#"{"a":{"limits":{"memory":0}},"b":{"depends_on":{"c":"completed"}},"c":{"main":"idle"}}"#,
-                &["service a: ", "service b: ", "no main process"],
-            ),
-        ] {
-            let error = group(services).unwrap_err().to_string();
-            for part in parts {
-                assert!(error.contains(part), "{services}: {error}");
-            }
-        }
-    }
-
-    #[test]
-    fn service_may_have_aliases_on_the_own_network() {
-        group(r#"{"a":{"network":{"aliases":["www"]}}}"#).unwrap();
-        let error = group(r#"{"a":{"network":{"mode":"none","aliases":["www"]}}}"#).unwrap_err();
-        assert!(error.to_string().contains("aliases"), "{error}");
-    }
-
-    #[test]
-    fn group_round_trips_as_json() {
-        let group = group(r#"{"a":{"image":"x","main":"idle"},"b":{"depends_on":{"a":"completed"}}}"#);
-        let mut group = group.unwrap_err().to_string();
-        assert!(group.contains("no main process"), "{group}");
-        let text = r#"{"name":"g","services":{"a":{"image":"x"},"b":{"depends_on":{"a":"completed"},"ready":{"wait_for":{"port":80}}}}}"#;
-        let read = GroupSpec::from_json(text).unwrap();
-        group = serde_json::to_string(&read).unwrap();
-        assert_eq!(GroupSpec::from_json(&group).unwrap(), read, "{group}");
-    }
-}
+mod tests;

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! STATE/journal/ID.json     one entry
+//! STATE/journal/ID.files/    files with contents of the group, such as secrets
 //! STATE/journal/ID.output   what commands have written, and ID.older with what was before
 //! STATE/shared/ID.lock      held while the shared environment is created, claimed or removed
 //! STATE/shared/ID/LEASE     one user of it
@@ -9,9 +10,9 @@
 //! STATE/pauses/RANDOM       an environment that is paused for the time of a call
 //! ```
 
-use std::fs::{self, DirBuilder};
-use std::io;
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -152,9 +153,37 @@ impl StateDirectory {
                 _ => {}
             }
         }
+        let files = self.files(id);
+        match fs::remove_dir_all(&files) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(failed("remove", &files, error));
+            }
+            _ => {}
+        }
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", &path, error)),
             _ => Ok(()),
+        }
+    }
+
+    fn files(&self, id: &EnvironmentId) -> PathBuf {
+        self.journal().join(format!("{id}.files"))
+    }
+
+    /// Writes a file that an environment mounts, and that is removed with its entry. Any user of
+    /// the environment can read it, and no other user of this machine.
+    pub(crate) fn write_file(&self, id: &EnvironmentId, name: &str, content: &str) -> Result<PathBuf> {
+        let directory = self.files(id);
+        private(&directory)?;
+        let path = directory.join(name);
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(0o444);
+        let written = options
+            .open(&path)
+            .and_then(|mut file| file.write_all(content.as_bytes()));
+        match written {
+            Ok(()) => Ok(path),
+            Err(error) => Err(failed("write", &path, error)),
         }
     }
 
@@ -175,6 +204,8 @@ impl StateDirectory {
             match name.strip_suffix(".json").map(str::parse::<EnvironmentId>) {
                 Some(Ok(id)) => ids.push(id),
                 _ if name.starts_with('.') => drop_stale(&file.path()),
+                // Written before the entry by a process that was killed.
+                _ if name.ends_with(".files") && !self.has_entry(&name) => drop_stale(&file.path()),
                 _ => {}
             }
         }
@@ -185,6 +216,14 @@ impl StateDirectory {
             Err(error) => Some(Err((id, error))),
         });
         Ok(entries.collect())
+    }
+}
+
+impl StateDirectory {
+    /// Whether there is an entry beside files with this name.
+    fn has_entry(&self, files: &str) -> bool {
+        let id = files.strip_suffix(".files").map(str::parse::<EnvironmentId>);
+        matches!(id, Some(Ok(id)) if self.file(&id).exists())
     }
 }
 
@@ -201,10 +240,10 @@ fn is_unusable(error: &Error) -> bool {
     })
 }
 
-/// Removes an incomplete file.
+/// Removes an incomplete file or directory.
 fn drop_stale(path: &Path) {
     if is_abandoned(path) {
-        let _ = fs::remove_file(path);
+        let _ = fs::remove_file(path).or_else(|_| fs::remove_dir_all(path));
     }
 }
 

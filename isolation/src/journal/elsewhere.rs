@@ -37,6 +37,10 @@ impl StateDirectory {
         match *self {}
     }
 
+    pub(crate) fn write_file(&self, _: &EnvironmentId, _: &str, _: &str) -> Result<std::path::PathBuf> {
+        match *self {}
+    }
+
     pub(crate) fn age(&self, _: &EnvironmentId) -> Option<Duration> {
         match *self {}
     }

@@ -5,13 +5,14 @@ use std::collections::BTreeSet;
 use super::Manager;
 use super::registry::Selection;
 use crate::engine::volumes::GroupVolumeRequest;
-use crate::error::{Error, Result};
+use crate::environment::id::EnvironmentId;
+use crate::error::{Error, ErrorKind, Result};
 use crate::events::{EventKind, Subject};
 use crate::group::spec::GroupSpec;
 use crate::group::volumes::GroupVolumes;
 use crate::spec::EnvironmentSpec;
 use crate::spec::lifetime::Lifetime;
-use crate::spec::mount::MountSource;
+use crate::spec::mount::{Mount, MountSource};
 
 impl Manager {
     /// Builds the image of a specification, if one is to be built: it then names that image.
@@ -100,6 +101,47 @@ impl Manager {
             provided.add(volume);
         }
         Ok(provided)
+    }
+
+    /// Writes the files of a service, adds them to its mounts, and returns their contents.
+    pub(super) fn write_files(
+        &self,
+        group: &GroupSpec,
+        service: &str,
+        id: &EnvironmentId,
+        spec: &mut EnvironmentSpec,
+    ) -> Result<Vec<String>> {
+        let files = &group.services[service].files;
+        if files.is_empty() {
+            return Ok(Vec::new());
+        }
+        let Some(directory) = self.state.directory()? else {
+            let text = "files of a group need the state directory of the journal, which is off or not available here";
+            return Err(Error::new(ErrorKind::Unsupported, text));
+        };
+        let mut contents = Vec::new();
+        for (number, (target, file)) in files.iter().enumerate() {
+            let content = &group.files[file];
+            // Two targets may have the same file.
+            let written = directory.write_file(id, &format!("{number}-{file}"), content);
+            let path = written.inspect_err(|_| self.remove_files(id))?;
+            spec.mounts.push(Mount {
+                read_only: true,
+                ..Mount::host(path, target)
+            });
+            contents.push(content.clone());
+        }
+        Ok(contents)
+    }
+
+    /// Removes the files of an environment whose creation has not begun.
+    pub(super) fn remove_files(&self, id: &EnvironmentId) {
+        if let Ok(Some(directory)) = self.state.directory() {
+            // The error of the creation is returned, and the next process removes what is left.
+            if matches!(directory.read(id), Ok(None)) {
+                let _ = directory.remove(id);
+            }
+        }
     }
 
     /// Removes the volumes that a group of this name has left on every available engine, and

@@ -1,6 +1,7 @@
 //! Creates environments, tracks them, and destroys them at the end.
 
 mod bundles;
+mod create;
 mod create_locked;
 pub(crate) mod explain;
 pub(crate) mod fork;
@@ -30,11 +31,10 @@ mod watch;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use self::kept::kept_if_asked;
 use self::options::ManagerOptions;
 use self::origin::Origin;
 use self::pool::Pool;
-use self::registry::{EngineChoice, Registry, Selection};
+use self::registry::{Registry, Selection};
 use self::state::State;
 use self::tracked::Tracked;
 use crate::creator::Creator;
@@ -125,71 +125,6 @@ impl Manager {
         self.events.subscribe()
     }
 
-    /// Chooses an engine like [`Registry::select`], and sends an event for each engine that was
-    /// considered.
-    pub async fn select(&self, choice: &EngineChoice, spec: &EnvironmentSpec) -> Result<Selection> {
-        let selected = self.registry().select(choice, spec).await;
-        let rejected = match &selected {
-            Ok(selection) => &selection.rejected,
-            Err(error) => error.rejected(),
-        };
-        for skipped in rejected {
-            let (engine, reason) = (skipped.engine.clone(), skipped.reason.clone());
-            self.events
-                .emit(Subject::Engine { engine }, EventKind::Rejected { reason });
-        }
-        if let Ok(selection) = &selected {
-            let engine = selection.engine.name().to_owned();
-            self.events.emit(Subject::Engine { engine }, EventKind::Chosen);
-        }
-        selected
-    }
-
-    /// Creates and starts an environment on the engine that [`select`](Self::select) chooses.
-    pub async fn create(&self, choice: &EngineChoice, spec: EnvironmentSpec) -> Result<Environment> {
-        let selection = Box::pin(self.select(choice, &spec)).await?;
-        Box::pin(self.create_on(&selection, spec)).await
-    }
-
-    /// Creates and starts an environment on a chosen engine; with the lifetime
-    /// [`Shared`](Lifetime::Shared), like [`shared`](Self::shared).
-    pub async fn create_on(&self, selection: &Selection, spec: EnvironmentSpec) -> Result<Environment> {
-        if spec.lifetime == Lifetime::Shared {
-            return Box::pin(self.shared_on(selection, spec)).await;
-        }
-        let spec = Box::pin(self.with_built_image(selection, spec)).await?;
-        if let Some(prepared) = Box::pin(self.take_prepared(selection, &spec)).await {
-            return Ok(prepared);
-        }
-        let wanted = self.pool.is_some().then(|| spec.clone());
-        let environment = Box::pin(self.create_guarded(selection, spec)).await?;
-        if let Err(error) = Box::pin(environment.start()).await {
-            // This function can await, so it also reports errors of the removal as an event. The
-            // drop of the guard cannot.
-            let _ = Box::pin(environment.destroy()).await;
-            return Err(error);
-        }
-        if let Some(wanted) = wanted {
-            self.fill_in_background(selection, &wanted);
-        }
-        kept_if_asked(environment).await
-    }
-
-    /// Creates an environment with its copies on a chosen engine, without starting it.
-    pub async fn create_unstarted(
-        &self,
-        selection: &Selection,
-        spec: EnvironmentSpec,
-    ) -> Result<Environment> {
-        if spec.lifetime == Lifetime::Shared {
-            return Err(Error::invalid(
-                "a shared environment is started when it is created; start it",
-            ));
-        }
-        let spec = Box::pin(self.with_built_image(selection, spec)).await?;
-        kept_if_asked(Box::pin(self.create_guarded(selection, spec)).await?).await
-    }
-
     /// Creates an environment with this ID for a caller that keeps the journal. It is not started,
     /// and the caller is responsible for its lifetime.
     pub(crate) async fn create_as(
@@ -214,19 +149,24 @@ impl Manager {
     async fn create_from(
         &self,
         selection: &Selection,
+        spec: EnvironmentSpec,
+        origin: Origin<'_>,
+    ) -> Result<Environment> {
+        self.create_with_id(selection, spec, EnvironmentId::random(), origin)
+            .await
+    }
+
+    async fn create_with_id(
+        &self,
+        selection: &Selection,
         mut spec: EnvironmentSpec,
+        id: EnvironmentId,
         origin: Origin<'_>,
     ) -> Result<Environment> {
         spec.session.get_or_insert_with(|| self.session.clone());
         let name = spec.name.clone().unwrap_or_default();
         let created = self
-            .begin(
-                selection,
-                spec.clone(),
-                EnvironmentId::random(),
-                spec.name.clone(),
-                origin,
-            )
+            .begin(selection, spec.clone(), id, spec.name.clone(), origin)
             .await;
         let error = match created {
             Ok(environment) => return Ok(environment),
@@ -283,18 +223,21 @@ impl Manager {
             owner: Process::current(),
             resources: Vec::new(),
         });
-        let entered = self
-            .state
-            .enter(self.registry(), &self.events, entry, &journal)
-            .await?;
+        let answers = || async { engine.probe().await.availability.is_available() };
+        let entering = self.state.enter(self.registry(), &self.events, entry, &journal);
+        let looking = async { Ok(origin.look_ahead(engine, &spec).await) };
+        // The disk and the engine work at the same time.
+        let looking = answered(ANSWER_TIMEOUT, looking, answers);
+        let (entered, ahead) = tokio::join!(Box::pin(entering), Box::pin(looking));
+        let (entered, ahead) = (entered?, ahead?);
         let context = Context::new(self.events.clone(), journal.clone());
         let new = NewEnvironment {
             id: &id,
             name: &name,
             spec: &spec,
             context: &context,
+            ahead: ahead.as_deref(),
         };
-        let answers = || async { engine.probe().await.availability.is_available() };
         let instance = answered(ANSWER_TIMEOUT, origin.create(engine, new), answers).await?;
         entered.complete();
         let capabilities = selection.capabilities.clone();

@@ -3,10 +3,11 @@
 use crate::BoxFuture;
 use crate::engine::forks::ForkPoint;
 use crate::engine::instance::Instance;
-use crate::engine::{Engine, NewEnvironment};
+use crate::engine::{Ahead, Engine, NewEnvironment};
 use crate::error::Result;
 #[cfg(unix)]
 use crate::snapshots::SavedState;
+use crate::spec::EnvironmentSpec;
 
 /// The source of the files of a new environment.
 #[derive(Debug, Clone, Copy)]
@@ -21,6 +22,15 @@ pub(crate) enum Origin<'a> {
 }
 
 impl<'a> Origin<'a> {
+    /// What the engine finds out before the creation.
+    pub(super) async fn look_ahead(self, engine: &dyn Engine, spec: &EnvironmentSpec) -> Option<Ahead> {
+        match self {
+            Self::New => engine.look_ahead(spec).await,
+            // Its image is another one.
+            _ => None,
+        }
+    }
+
     /// Creates the environment.
     pub(super) fn create(
         self,

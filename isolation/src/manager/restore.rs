@@ -49,7 +49,7 @@ impl Manager {
         let selection = self.select(&choice, &spec).await?;
         let environment = self.create_from(&selection, spec, Origin::Saved(&state)).await?;
         Ok(Restored {
-            environment: super::kept_if_asked(self.started(environment).await?).await?,
+            environment: super::kept::kept_if_asked(self.started(environment).await?).await?,
             missing_variables,
             lost,
         })

@@ -180,6 +180,7 @@ impl Manager {
             name: &claim.name,
             spec: &claim.spec,
             context,
+            ahead: None,
         };
         let instance = match claim.engine.create(new).await {
             Ok(instance) => instance,

@@ -6,11 +6,14 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
+use super::Manager;
+use super::kept::kept_if_asked;
+use super::origin::Origin;
 use super::registry::{EngineChoice, Selection};
-use super::{Manager, kept_if_asked};
 use crate::BoxFuture;
 use crate::engine::capabilities::Feature;
 use crate::environment::Environment;
+use crate::environment::id::EnvironmentId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::group::spec::{Dependency, GroupSpec, Service};
 use crate::group::{Group, Member};
@@ -200,7 +203,7 @@ impl Manager {
         }
         let rank = |name: &str| ranks[name];
         let owner = self
-            .create_member(selection, &spec.name, (owner.0, owner.1), rank(owner.0))
+            .create_member(selection, spec, (owner.0, owner.1), rank(owner.0))
             .await?;
         let details = owner.environment.inspect().await?.details;
         for member in &mut members {
@@ -215,7 +218,7 @@ impl Manager {
             });
         }
         let created = members.into_iter().map(|(name, member)| {
-            let created = self.create_member(selection, &spec.name, (name, member), rank(name));
+            let created = self.create_member(selection, spec, (name, member), rank(name));
             Box::pin(created) as BoxFuture<'_, Result<Member>>
         });
         let mut members = join::all(created.collect()).await?;
@@ -226,16 +229,16 @@ impl Manager {
     async fn create_member(
         &self,
         selection: &Selection,
-        group: &str,
+        group: &GroupSpec,
         (name, mut spec): (&str, EnvironmentSpec),
         rank: u32,
     ) -> Result<Member> {
         let membership = Membership {
-            group: group.to_owned(),
+            group: group.name.clone(),
             service: name.to_owned(),
             rank,
         };
-        spec.name = Some(format!("{group}/{name}"));
+        spec.name = Some(format!("{}/{name}", group.name));
         spec.group = Some(membership.clone());
         let network = &mut spec.network;
         if matches!(network.mode, NetworkMode::Private | NetworkMode::Named(_))
@@ -243,8 +246,14 @@ impl Manager {
         {
             network.aliases.push(name.to_owned());
         }
-        let created = self.create_guarded(selection, spec).await;
-        created.map(|environment| Member {
+        let id = EnvironmentId::random();
+        let contents = self.write_files(group, name, &id, &mut spec)?;
+        let created = self
+            .create_with_id(selection, spec, id.clone(), Origin::New)
+            .await;
+        let environment = created.inspect_err(|_| self.remove_files(&id))?;
+        environment.shared().history.hide(contents.iter());
+        Ok(Member {
             membership,
             environment,
         })

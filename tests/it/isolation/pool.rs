@@ -138,6 +138,96 @@ async fn environment_that_has_ended_is_not_taken() {
     manager.shutdown().await.unwrap();
 }
 
+/// The calls since the last reset, without versions, names and queries.
+fn calls(fake: &FakeEngine) -> Vec<String> {
+    let requests = fake.requests().into_iter();
+    let mut calls: Vec<String> = requests
+        .map(|request| {
+            let path = request.split('?').next().unwrap_or_default();
+            let (method, path) = path.split_once(' ').unwrap_or_default();
+            let mut parts = path.split('/').filter(|part| !part.is_empty());
+            let of = parts.find(|part| !part.starts_with("v1."));
+            format!(
+                "{method} {} {}",
+                of.unwrap_or_default(),
+                parts.next_back().unwrap_or_default()
+            )
+        })
+        .collect();
+    calls.sort();
+    calls
+}
+
+#[tokio::test(start_paused = true)]
+async fn borrow_asks_for_the_container_and_its_image() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let manager = manager(&fake, 2);
+    manager.prepare(&AUTO, spec()).await.unwrap();
+    for _ in 0..2 {
+        fake.reset();
+        let taken = manager.create(&AUTO, spec()).await.unwrap();
+        assert_eq!(calls(&fake), ["GET containers json", "GET images json"]);
+        taken.destroy().await.unwrap();
+    }
+    assert_eq!(manager.pool_stats().hits, 2);
+    manager.shutdown().await.unwrap();
+    assert_eq!(fake.resources(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn environment_with_an_earlier_image_is_not_taken() {
+    let other = "busybox:other";
+    let fake = FakeEngine::new()
+        .with_image(IMAGE)
+        .with_image(other)
+        .with_image("busybox:first");
+    let manager = manager(&fake, 2);
+    manager.prepare(&AUTO, spec()).await.unwrap();
+    let before = fake.snapshot().containers;
+    let docker = Docker::with_connector(fake.clone());
+    docker.images().tag(other, IMAGE).await.unwrap();
+    let made = manager.create(&AUTO, spec()).await.unwrap();
+    let id = made.id().as_str();
+    assert!(!before.iter().any(|name| name.ends_with(id)), "{before:?}");
+    let stats = manager.pool_stats();
+    assert_eq!((stats.hits, stats.discarded), (0, 2));
+    assert_eq!(misses(&manager), [PoolMiss::ImageChanged]);
+    // The next ones have the new image.
+    until_ready(&manager, 2).await;
+    manager.create(&AUTO, spec()).await.unwrap();
+    assert_eq!(manager.pool_stats().hits, 1);
+    // Also if they are prepared by a call.
+    until_ready(&manager, 2).await;
+    docker.images().tag("busybox:first", IMAGE).await.unwrap();
+    manager.prepare(&AUTO, spec()).await.unwrap();
+    let stats = manager.pool_stats();
+    assert_eq!((stats.ready, stats.discarded), (2, 4));
+    manager.create(&AUTO, spec()).await.unwrap();
+    assert_eq!(manager.pool_stats().hits, 2);
+    drop(made);
+    manager.shutdown().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn environment_of_a_silent_engine_stays() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let manager = manager(&fake, 1);
+    manager.prepare(&AUTO, spec()).await.unwrap();
+    fake.fail_next(
+        "GET",
+        &format!("/images/{IMAGE}/json"),
+        Fault::internal_error("busy"),
+    );
+    let made = manager.create(&AUTO, spec()).await.unwrap();
+    let stats = manager.pool_stats();
+    assert_eq!((stats.hits, stats.discarded, stats.ready), (0, 0, 1));
+    assert_eq!(misses(&manager), [PoolMiss::Engine]);
+    let taken = manager.create(&AUTO, spec()).await.unwrap();
+    assert_eq!(manager.pool_stats().hits, 1);
+    drop((made, taken));
+    manager.shutdown().await.unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn environment_that_cannot_be_prepared_has_a_reason() {
     let fake = FakeEngine::new().with_image(IMAGE);

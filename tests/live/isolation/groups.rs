@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use engine_api::networks::ListNetworks;
-use isolation::{ComposeFile, ComposeOptions, EngineChoice, ErrorKind, GroupSpec, Status};
+use isolation::{
+    ComposeFile, ComposeOptions, EngineChoice, ErrorKind, GroupSpec, Manager, ManagerOptions, Registry,
+    Status,
+};
 
-use super::{manager, sh};
+use super::{engine, manager, sh};
 use crate::support::{IMAGE, Subject, engines, one_line, until};
 
 /// A web server, a one-shot service that needs it, and one that needs both.
@@ -145,9 +148,11 @@ async fn compose_file_becomes_a_running_group() {
     let file = directory.path().join("compose.yaml");
     let text = r#"
 x-shell: &shell {image: "${IMAGE}", entrypoint: [sh, -c]}
+secrets: {token: {environment: TOKEN}, cert: {file: ./cert.txt}}
 services:
   db:
     <<: *shell
+    container_name: main-db
     command: ["mkdir /w; echo rows >/w/index.html; sleep 0.3; httpd -f -p 8000 -h /w"]
     healthcheck: {test: wget -q -O - http://127.0.0.1:8000/, interval: 1s, timeout: 60s, retries: 100}
     networks: {default: {aliases: [store]}}
@@ -163,25 +168,56 @@ services:
     tmpfs: /scratch
     environment: {PRICE: 5$$, MODE: "${MODE:-test}"}
     depends_on: {migrate: {condition: service_completed_successfully}}
+    secrets: [token, {source: cert, target: ca.pem}]
+    ulimits: {nofile: {soft: 77, hard: 77}}
+  other:
+    extends: web
+    depends_on: [web]
+    environment: {PRICE: none}
+    ulimits: {nofile: 55}
 "#;
     std::fs::write(&file, text).unwrap();
+    std::fs::write(directory.path().join("cert.txt"), "of the file\n").unwrap();
     let options = ComposeOptions {
         name: Some("composed".to_owned()),
-        variables: [("IMAGE", IMAGE)].into(),
+        variables: [("IMAGE", IMAGE), ("TOKEN", "of the variable")].into(),
         ..ComposeOptions::default()
     };
     for subject in engines() {
-        let (manager, prefix) = manager(&subject);
+        let (engine, prefix) = engine(&subject);
+        let mut registry = Registry::new();
+        registry.register(engine).unwrap();
+        // Where the daemon sees the files of the group.
+        let options_of_manager = ManagerOptions {
+            state_directory: Some(directory.path().join("state")),
+            ..ManagerOptions::default()
+        };
+        let manager = Manager::with_options(registry, options_of_manager);
         let group = ComposeFile::read(&file, &options).unwrap().group;
         let group = manager.up(&EngineChoice::Auto, group).await;
         let group = group.unwrap_or_else(|error| panic!("{}: {}", subject.name, one_line(&error)));
         let web = group.get("web").unwrap();
         let seen = sh(
             web,
-            "pwd; id -u; echo $PRICE $MODE; wget -q -O - http://store:8000/",
+            "pwd; id -u; echo $PRICE $MODE; wget -q -O - http://store:8000/ http://main-db:8000/; ulimit -n",
         )
         .await;
-        assert_eq!(seen, "/tmp\n1000\n5$ test\nrows", "{}", subject.name);
+        assert_eq!(seen, "/tmp\n1000\n5$ test\nrows\nrows\n77", "{}", subject.name);
+        let other = group.get("other").unwrap();
+        for environment in [web, other] {
+            let seen = sh(
+                environment,
+                "cd /run/secrets; cat ca.pem token; for f in *; do (echo no >$f) 2>/dev/null && echo written; done; true",
+            )
+            .await;
+            assert_eq!(seen, "of the file\nof the variable", "{}", subject.name);
+        }
+        assert_eq!(
+            sh(other, "echo $PRICE; ulimit -n").await,
+            "none\n55",
+            "{}",
+            subject.name
+        );
         assert_eq!(
             sh(web, "touch /scratch/x && ls /scratch").await,
             "x",

@@ -376,6 +376,7 @@ mod tests {
                 name: "x",
                 spec: &spec,
                 context: &context,
+                ahead: None,
             };
             let mut instance = HostInstance::begin("basic", base.path(), new).unwrap();
             instance.creator = creator;

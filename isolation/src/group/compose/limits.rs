@@ -30,9 +30,16 @@ pub(super) fn read(
 fn deploy(reading: &mut Reading<'_>, node: &Node, path: &str, spec: &mut EnvironmentSpec) {
     for entry in reading.map(node, path) {
         let path = format!("{path}.{}", entry.key);
-        if entry.key != "resources" {
-            reading.unsupported(entry.line, &path, "only resources.limits is");
-            continue;
+        match entry.key.as_str() {
+            "replicas" => {
+                one_copy(reading, &entry.value, &path);
+                continue;
+            }
+            "resources" => {}
+            _ => {
+                reading.unsupported(entry.line, &path, "only resources.limits and replicas are");
+                continue;
+            }
         }
         for entry in reading.map(&entry.value, &path) {
             let path = format!("{path}.{}", entry.key);
@@ -48,5 +55,13 @@ fn deploy(reading: &mut Reading<'_>, node: &Node, path: &str, spec: &mut Environ
                 }
             }
         }
+    }
+}
+
+/// Reads `scale` and `deploy.replicas`: a service is one environment.
+pub(super) fn one_copy(reading: &mut Reading<'_>, node: &Node, path: &str) {
+    let copies: Option<u32> = reading.parsed(node, path, "a number", str::parse);
+    if copies.is_some_and(|copies| copies != 1) {
+        reading.unsupported(node.line, path, "write a service for each copy: extends");
     }
 }

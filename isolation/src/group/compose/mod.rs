@@ -2,7 +2,9 @@
 
 mod build;
 mod env_file;
+mod extends;
 mod file;
+mod files;
 mod health;
 mod interpolate;
 mod limits;
@@ -11,6 +13,7 @@ mod networks;
 mod pairs;
 mod ports;
 mod reading;
+mod security;
 mod service;
 mod words;
 mod yaml;
@@ -35,12 +38,14 @@ pub(crate) const FILES: [&str; 4] = [
 
 /// A group from a file of docker compose.
 ///
-/// These keys are supported: `name`, `services`, `networks` and `volumes`; of a service `image`,
-/// `build`, `command`, `entrypoint`, `environment`, `env_file`, `ports`, `expose`, `volumes`,
+/// These keys are supported: `name`, `services`, `networks`, `volumes`, and `secrets` and `configs`
+/// with a `file`, a variable (`environment`) or the `content` of a config; of a service `image`, `build`, `command`, `entrypoint`, `environment`,
+/// `env_file`, `extends` of the same file, `ports`, `expose`, `volumes`, `secrets`, `configs`,
 /// `tmpfs`, `depends_on`, `healthcheck`, `networks`, `network_mode: none`, `profiles`,
-/// `working_dir`, `user`, `labels`, `init`, `platform`, `read_only`, `cap_add`, `cap_drop`, `dns`,
-/// `dns_search`, `extra_hosts`, `hostname`, `shm_size`, `stop_signal`, and the limits of memory,
-/// CPUs and processes. YAML anchors, `<<`, keys that begin with `x-`, and variables such as
+/// `working_dir`, `user`, `labels`, `init`, `platform`, `pull_policy`, `read_only`, `privileged`,
+/// `cap_add`, `cap_drop`, `security_opt`, `sysctls`, `ulimits`, `restart`, `dns`, `dns_search`,
+/// `extra_hosts`, `hostname`, `shm_size`, `stop_signal`, and the limits of memory, CPUs and
+/// processes. YAML anchors, `<<`, keys that begin with `x-`, and variables such as
 /// `${NAME:-default}` work. Every other key is an error that names it and its line, unless
 /// [`ComposeOptions::ignore_unsupported`] is set.
 ///
@@ -50,7 +55,10 @@ pub(crate) const FILES: [&str; 4] = [
 ///
 /// Some differences to docker compose are intended. Ports are published on the loopback address
 /// unless the file names another address. An anonymous volume is a directory of its container.
-/// Containers have the names of isolate.
+/// Containers have the names of isolate; the `container_name` of a service is a name of it on its
+/// networks. Secrets and configs are mounts that can only be read, of files of this machine; those
+/// with other contents are written to the state directory of this user ([`GroupSpec::files`]).
+/// [`RestartSpec`](crate::RestartSpec) says who restarts services.
 ///
 /// ```
 /// # let directory = std::env::temp_dir().join(format!("compose-doc-{}", std::process::id()));
@@ -139,6 +147,8 @@ struct Sections<'a> {
     services: &'a [Entry],
     networks: &'a [Entry],
     volumes: &'a [Entry],
+    secrets: &'a [Entry],
+    configs: &'a [Entry],
     name: Option<String>,
 }
 
@@ -149,6 +159,8 @@ fn group(reading: &mut Reading<'_>, root: &Node, options: &ComposeOptions) -> Gr
             "services" => sections.services = reading.map(&entry.value, "services"),
             "networks" => sections.networks = reading.map(&entry.value, "networks"),
             "volumes" => sections.volumes = reading.map(&entry.value, "volumes"),
+            "secrets" => sections.secrets = reading.map(&entry.value, "secrets"),
+            "configs" => sections.configs = reading.map(&entry.value, "configs"),
             "name" => sections.name = reading.text(&entry.value, "name"),
             // It has no meaning since version 2 of docker compose.
             "version" => {}
@@ -160,12 +172,18 @@ fn group(reading: &mut Reading<'_>, root: &Node, options: &ComposeOptions) -> Gr
         name: name(reading, options, sections.name.take()),
         ..GroupSpec::default()
     };
-    let volumes = mounts::declared(reading, sections.volumes, &mut group);
+    let extended = extends::resolve(reading, sections.services);
+    sections.services = &extended;
+    let of_file = service::OfFile {
+        volumes: mounts::declared(reading, sections.volumes, &mut group),
+        secrets: files::declared(reading, sections.secrets, files::SECRETS, &mut group),
+        configs: files::declared(reading, sections.configs, files::CONFIGS, &mut group),
+    };
     let active = active(reading, options, sections.services);
     for entry in sections.services {
         if active.contains(entry.key.as_str()) {
             let path = format!("services.{}", entry.key);
-            let service = service::read(reading, &entry.value, &path, &volumes);
+            let service = service::read(reading, &entry.value, &path, &of_file);
             group.services.insert(entry.key.clone(), service);
         }
     }
@@ -293,6 +311,8 @@ fn empty_service() -> Service {
     service
 }
 
+#[cfg(test)]
+mod key_tests;
 #[cfg(test)]
 mod resource_tests;
 #[cfg(test)]

@@ -33,6 +33,13 @@ pub(super) fn assign(reading: &mut Reading<'_>, group: &mut GroupSpec, sections:
         if joined.is_empty() {
             joined.push((DEFAULT_NETWORK.to_owned(), Vec::new()));
         }
+        // Docker finds a container by its name, too.
+        if let Some(node) = reading.get(&entry.value, &path, "container_name") {
+            let name = reading.text(node, &format!("{path}.container_name"));
+            for (_, aliases) in &mut joined {
+                aliases.extend(name.clone().filter(|name| *name != entry.key));
+            }
+        }
         for (name, _) in &joined {
             if !declared.contains_key(name) && name != DEFAULT_NETWORK {
                 reading.fault(entry.line, &path, &format!("no network is called {name:?}"));

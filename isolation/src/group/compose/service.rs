@@ -2,11 +2,12 @@
 
 use serde_json::json;
 
+use super::files::{self, Declared};
 use super::mounts::Volumes;
 use super::pairs::{optional_pairs, pairs};
 use super::reading::Reading;
 use super::yaml::{Node, Value};
-use super::{build, empty_service, env_file, health, limits, mounts, ports, words};
+use super::{build, empty_service, env_file, health, limits, mounts, ports, security, words};
 use crate::command::Command;
 use crate::group::spec::{Dependency, Service};
 use crate::spec::EnvironmentSpec;
@@ -14,33 +15,31 @@ use crate::spec::main_process::Main;
 use crate::spec::network::NetworkMode;
 use crate::spec::restart::{RestartOnExit, RestartSpec};
 
-/// Keys without an effect on a group. A test cannot observe them.
-const WITHOUT_EFFECT: [&str; 3] = ["profiles", "networks", "expose"];
+/// Keys that are read elsewhere, and `expose`, which has no effect on a group.
+const ELSEWHERE: [&str; 5] = ["profiles", "networks", "container_name", "extends", "expose"];
 
 /// Unsupported keys, and the alternatives.
-const INSTEAD: [(&str, &str); 12] = [
+const INSTEAD: [(&str, &str); 5] = [
     (
         "stop_grace_period",
         "name the time at the end: isolate down --time",
     ),
-    (
-        "container_name",
-        "containers are named after the group and the service",
-    ),
     ("links", "services reach each other by their names"),
-    ("privileged", "add single capabilities: cap_add"),
-    ("scale", "write a service for each copy"),
-    ("extends", "write the keys, or use a YAML anchor"),
-    ("secrets", "mount a file: volumes"),
-    ("configs", "mount a file: volumes"),
     ("logging", "logs are read with `isolate logs`"),
     ("stdin_open", "open a shell: isolate shell"),
     ("tty", "open a shell: isolate shell"),
-    ("pull_policy", "the policy is that of the engine"),
 ];
 
+/// What the file declares for all services.
+#[derive(Debug, Default)]
+pub(super) struct OfFile {
+    pub(super) volumes: Volumes,
+    pub(super) secrets: Declared,
+    pub(super) configs: Declared,
+}
+
 /// Reads a service. Networks are assigned later, when all services are known.
-pub(super) fn read(reading: &mut Reading<'_>, node: &Node, path: &str, volumes: &Volumes) -> Service {
+pub(super) fn read(reading: &mut Reading<'_>, node: &Node, path: &str, of_file: &OfFile) -> Service {
     let mut service = empty_service();
     let (mut entrypoint, mut command) = (None, None);
     for entry in reading.map(node, path) {
@@ -55,7 +54,9 @@ pub(super) fn read(reading: &mut Reading<'_>, node: &Node, path: &str, volumes: 
             // The keys of `environment` win, independent of their position.
             "env_file" => {}
             "ports" => spec.network.ports = ports::read(reading, value, &path),
-            "volumes" => mounts::read(reading, value, &path, volumes, spec),
+            "volumes" => mounts::read(reading, value, &path, &of_file.volumes, spec),
+            "secrets" => files::read(reading, value, &path, &of_file.secrets, &mut service),
+            "configs" => files::read(reading, value, &path, &of_file.configs, &mut service),
             "tmpfs" => mounts::tmpfs(reading, value, &path, spec),
             "depends_on" => service.depends_on = depends_on(reading, value, &path),
             "healthcheck" => health::read(reading, value, &path, spec),
@@ -64,17 +65,18 @@ pub(super) fn read(reading: &mut Reading<'_>, node: &Node, path: &str, volumes: 
             "user" => spec.user = reading.text(value, &path),
             "labels" => spec.labels = pairs(reading, value, &path).into_iter().collect(),
             "read_only" => spec.security.read_only_root = reading.bool(value, &path).unwrap_or_default(),
-            "cap_add" => spec.security.add_capabilities = capabilities(reading, value, &path),
-            "cap_drop" => spec.security.drop_capabilities = capabilities(reading, value, &path),
+            key if security::KEYS.contains(&key) => security::read(reading, value, &path, key, spec),
             "dns" => dns(reading, value, &path, spec),
             "dns_search" => spec.network.dns_search = reading.text_or_texts(value, &path),
             "restart" => restart(reading, value, &path, spec),
             "shm_size" => spec.limits.shm_size = reading.size(value, &path),
+            "pull_policy" => pull_policy(reading, value, &path, spec),
+            "scale" => limits::one_copy(reading, value, &path),
             "hostname" | "init" | "platform" | "stop_signal" | "extra_hosts" => {
                 engine_option(reading, value, &path, &entry.key, spec);
             }
             key if limits::KEYS.contains(&key) => limits::read(reading, value, &path, key, spec),
-            key if WITHOUT_EFFECT.contains(&key) || key.starts_with("x-") => {}
+            key if ELSEWHERE.contains(&key) || key.starts_with("x-") => {}
             key => {
                 let instead = INSTEAD.iter().find(|(known, _)| *known == key);
                 reading.unsupported(entry.line, &path, instead.map_or("", |(_, hint)| hint));
@@ -245,12 +247,6 @@ fn dns(reading: &mut Reading<'_>, node: &Node, path: &str, spec: &mut Environmen
     }
 }
 
-fn capabilities(reading: &mut Reading<'_>, node: &Node, path: &str) -> Vec<String> {
-    let names = reading.texts(node, path).into_iter();
-    let plain = |name: String| name.strip_prefix("CAP_").map(str::to_owned).unwrap_or(name);
-    names.map(plain).collect()
-}
-
 fn restart(reading: &mut Reading<'_>, node: &Node, path: &str, spec: &mut EnvironmentSpec) {
     let Some(text) = reading.text(node, path) else {
         return;
@@ -275,6 +271,21 @@ fn restart(reading: &mut Reading<'_>, node: &Node, path: &str, spec: &mut Enviro
     });
 }
 
+/// When the image is pulled; that of a build is never pulled.
+fn pull_policy(reading: &mut Reading<'_>, node: &Node, path: &str, spec: &mut EnvironmentSpec) {
+    let policy = match reading.text(node, path).as_deref() {
+        Some("always") => "always",
+        Some("never") => "never",
+        Some("missing" | "if_not_present") => "missing",
+        // A service with `build` is built anyway, and one without is an error of docker compose.
+        Some("build") | None => return,
+        Some(_) => {
+            return reading.unsupported(node.line, path, "its values are always, missing, never and build");
+        }
+    };
+    set_option(spec, "pull", json!(policy));
+}
+
 /// Options that only the engine `docker` has.
 fn engine_option(reading: &mut Reading<'_>, node: &Node, path: &str, key: &str, spec: &mut EnvironmentSpec) {
     let value = match key {
@@ -290,7 +301,12 @@ fn engine_option(reading: &mut Reading<'_>, node: &Node, path: &str, key: &str, 
         }
         _ => reading.text(node, path).map(|text| json!(text)),
     };
-    let Some(value) = value else { return };
+    if let Some(value) = value {
+        set_option(spec, key, value);
+    }
+}
+
+fn set_option(spec: &mut EnvironmentSpec, key: &str, value: serde_json::Value) {
     let options = spec
         .engine_options
         .entry("docker".to_owned())

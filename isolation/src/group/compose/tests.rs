@@ -199,26 +199,26 @@ fn unsupported_keys_are_named_with_their_lines() {
 services:
   web:
     image: x
-    privileged: true
+    tty: true
     logging: {driver: none}
     ports: [{target: 80, colour: red}]
     volumes: [\"/a:/b:nocopy\"]
     deploy: {replicas: 2}
     network_mode: host
     imgae: y
-secrets: {s: {file: x}}
+secrets: {s: {external: true}}
 networks: {n: {driver: overlay}}
 ";
     let text = faults(yaml);
     for part in [
-        "line 4: services.web.privileged is not supported; add single capabilities: cap_add",
+        "line 4: services.web.tty is not supported; open a shell: isolate shell",
         "line 5: services.web.logging",
         "line 6: services.web.ports[0].colour",
         "line 7: services.web.volumes[0]",
         "line 8: services.web.deploy.replicas",
         "line 9: services.web.network_mode",
         "line 10: services.web.imgae",
-        "line 11: secrets",
+        "line 11: secrets.s.external is not supported; name a file",
         "line 12: networks.n.driver",
     ] {
         assert!(text.contains(part), "{part}\n{text}");

@@ -85,7 +85,7 @@ impl Manager {
                 None
             }
             Some(found) => {
-                let asked = self.ask_target(engine, &mut spec, &found).await?;
+                let asked = Box::pin(self.ask_target(engine, &mut spec, &found)).await?;
                 python::plan(found, asked, engine.name(), &from, &to, &mut spec, &mut plan)?
             }
         };

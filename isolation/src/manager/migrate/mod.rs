@@ -210,7 +210,7 @@ impl Manager {
             if let Some(probe) = &options.probe {
                 succeeds(&target, probe).await?;
             }
-            super::kept_if_asked(target.clone()).await
+            super::kept::kept_if_asked(target.clone()).await
         };
         if let Err(error) = tested.await {
             // The first error is returned; the other one is an event.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{MOST, Pool};
+use super::{Pool, goods};
 use crate::command::Command;
 use crate::environment::Environment;
 use crate::error::Result;
@@ -41,19 +41,41 @@ pub(super) async fn fill(
     spec: &EnvironmentSpec,
 ) -> Result<()> {
     // The image may have changed or been pulled since the last time.
-    let Ok(key) = manager.pool_key(selection, spec).await? else {
+    let Ok(mut wanted) = goods(selection, spec).await? else {
         return Ok(());
     };
     loop {
         let _turn = pool.turn.lock().await;
-        if !pool.wants(&key) {
+        let (wants, outdated) = pool.lock().wants(&wanted, pool.size);
+        destroy(outdated).await;
+        if !wants {
             return Ok(());
         }
         let environment = prepare(manager, selection, spec).await?;
-        for surplus in pool.put(&key, environment) {
-            // An error is an event, and the environment stays in the journal.
-            let _ = surplus.destroy().await;
+        // The creation may have pulled the image, and somebody may have changed it meanwhile.
+        match goods(selection, spec).await {
+            Ok(Ok(now)) if now == wanted || wanted.image.is_empty() => {
+                wanted = now;
+                let surplus = pool.lock().put(&wanted, pool.size, environment);
+                destroy(surplus).await;
+            }
+            Ok(Ok(now)) => {
+                wanted = now;
+                destroy(vec![environment]).await;
+            }
+            other => {
+                destroy(vec![environment]).await;
+                return other.map(drop);
+            }
         }
+    }
+}
+
+/// Destroys environments that are not used.
+async fn destroy(environments: Vec<Environment>) {
+    for environment in environments {
+        // An error is an event, and the environment stays in the journal.
+        let _ = environment.destroy().await;
     }
 }
 
@@ -71,57 +93,5 @@ async fn prepare(manager: &Manager, selection: &Selection, spec: &EnvironmentSpe
             let _ = environment.destroy().await;
             Err(error)
         }
-    }
-}
-
-impl Pool {
-    /// Whether fewer environments are ready than required. From now on, the specification is known.
-    fn wants(&self, key: &str) -> bool {
-        let mut state = self.lock();
-        if state.closed {
-            return false;
-        }
-        state.clock += 1;
-        let now = state.clock;
-        let shelf = state.by_key.entry(key.to_owned()).or_default();
-        shelf.last_used = shelf.last_used.max(now);
-        shelf.ready.len() < self.size
-    }
-
-    /// Adds an environment; returns environments that the pool must drop for it.
-    fn put(&self, key: &str, environment: Environment) -> Vec<Environment> {
-        let mut state = self.lock();
-        if state.closed {
-            return vec![environment];
-        }
-        state.stats.prepared += 1;
-        state
-            .by_key
-            .entry(key.to_owned())
-            .or_default()
-            .ready
-            .push_back(environment);
-        let most = MOST.max(self.size);
-        let mut surplus = Vec::new();
-        loop {
-            let ready: usize = state.by_key.values().map(|shelf| shelf.ready.len()).sum();
-            if ready <= most {
-                break;
-            }
-            let others = state.by_key.iter().filter(|(other, _)| *other != key);
-            let oldest = others.min_by_key(|(_, shelf)| shelf.last_used);
-            let Some(oldest) = oldest.map(|(other, _)| other.clone()) else {
-                break;
-            };
-            surplus.extend(
-                state
-                    .by_key
-                    .remove(&oldest)
-                    .into_iter()
-                    .flat_map(|shelf| shelf.ready),
-            );
-        }
-        state.stats.discarded += surplus.len() as u64;
-        surplus
     }
 }

@@ -1,30 +1,27 @@
 //! Environments that are prepared in advance, so that a test gets one at once.
 
 mod filling;
+mod shelves;
 mod suitable;
+mod taking;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::task::JoinHandle;
 
+use self::shelves::Shelves;
 use super::Manager;
 use super::registry::{EngineChoice, Selection};
 use crate::environment::Environment;
-use crate::environment::status::Status;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::pool_miss::PoolMiss;
-use crate::events::{EventKind, Subject};
 use crate::spec::EnvironmentSpec;
 
 /// The maximum number of prepared environments, unless one specification may have more.
 const MOST: usize = 16;
-
-/// The timeout of the readiness test of a prepared environment before its use.
-const TEST_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The pool of a manager in numbers.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,22 +50,6 @@ pub(super) struct Pool {
     turn: tokio::sync::Mutex<()>,
 }
 
-#[derive(Debug, Default)]
-struct Shelves {
-    closed: bool,
-    by_key: BTreeMap<String, Shelf>,
-    /// Counts uses of shelves, to find the least recently used one.
-    clock: u64,
-    stats: PoolStats,
-    filling: Vec<JoinHandle<()>>,
-}
-
-#[derive(Debug, Default)]
-struct Shelf {
-    ready: VecDeque<Environment>,
-    last_used: u64,
-}
-
 impl Pool {
     /// The pool; `None` for a size of 0.
     pub(super) fn new(size: usize) -> Option<Self> {
@@ -83,29 +64,11 @@ impl Pool {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Removes the oldest environment of a specification, and returns it with whether there has
-    /// been any.
-    fn take(&self, key: &str) -> (Option<Environment>, bool) {
-        let mut state = self.lock();
-        state.clock += 1;
-        let now = state.clock;
-        match state.by_key.get_mut(key) {
-            Some(shelf) => {
-                shelf.last_used = now;
-                (shelf.ready.pop_front(), true)
-            }
-            None => (None, false),
-        }
-    }
-
     /// Removes all environments, and accepts no more. The tasks that prepare environments end by
     /// themselves.
     pub(super) fn close(&self) -> (Vec<Environment>, Vec<JoinHandle<()>>) {
         let mut state = self.lock();
-        state.closed = true;
-        let shelves = std::mem::take(&mut state.by_key).into_values();
-        let left = shelves.flat_map(|shelf| shelf.ready).collect();
-        (left, std::mem::take(&mut state.filling))
+        (state.close(), std::mem::take(&mut state.filling))
     }
 }
 
@@ -128,7 +91,8 @@ impl Manager {
                 let text = "this manager has no pool; set ManagerOptions::pool";
                 return Err(Error::new(ErrorKind::Unsupported, text));
             };
-            match self.pool_key(&selection, &spec).await? {
+            pool.lock().remember(choice, &spec, &selection);
+            match goods(&selection, &spec).await? {
                 Ok(_) => filling::fill(self, pool, &selection, &spec).await,
                 Err(reason) => {
                     let text = format!("the environment cannot be prepared ahead: {}", reason.explain());
@@ -148,88 +112,8 @@ impl Manager {
         };
         let state = pool.lock();
         let mut stats = state.stats.clone();
-        stats.ready = state.by_key.values().map(|shelf| shelf.ready.len()).sum();
+        stats.ready = state.ready();
         stats
-    }
-
-    /// Takes an environment from the pool, if it is enabled and contains a usable one.
-    pub(super) async fn take_prepared(
-        &self,
-        selection: &Selection,
-        spec: &EnvironmentSpec,
-    ) -> Option<Environment> {
-        let pool = self.pool.as_ref()?;
-        let reason = match self.pool_key(selection, spec).await {
-            Ok(Ok(key)) => match self.take_usable(&key).await {
-                Ok(environment) => {
-                    pool.lock().stats.hits += 1;
-                    let subject = Subject::Environment {
-                        id: environment.id().clone(),
-                        name: environment.name().to_owned(),
-                        engine: environment.engine().to_owned(),
-                    };
-                    self.events.emit(subject, EventKind::PoolHit);
-                    self.fill_in_background(selection, spec);
-                    return Some(environment);
-                }
-                Err(reason) => reason,
-            },
-            Ok(Err(reason)) => reason,
-            // The creation that follows reports the error of the engine.
-            Err(_) => PoolMiss::Engine,
-        };
-        *pool.lock().stats.misses.entry(reason).or_default() += 1;
-        let engine = selection.engine.name().to_owned();
-        self.events
-            .emit(Subject::Engine { engine }, EventKind::PoolMiss { reason });
-        None
-    }
-
-    /// Takes environments until one passes the test; the others are destroyed.
-    async fn take_usable(&self, key: &str) -> std::result::Result<Environment, PoolMiss> {
-        let Some(pool) = &self.pool else {
-            return Err(PoolMiss::FirstUse);
-        };
-        let mut reason = None;
-        loop {
-            let (taken, known) = pool.take(key);
-            let Some(environment) = taken else {
-                let none = if known {
-                    PoolMiss::Empty
-                } else {
-                    PoolMiss::FirstUse
-                };
-                return Err(reason.unwrap_or(none));
-            };
-            if is_usable(&environment).await {
-                return Ok(environment);
-            }
-            reason = Some(PoolMiss::Unusable);
-            pool.lock().stats.discarded += 1;
-            // An error is an event, and the environment stays in the journal.
-            let _ = environment.destroy().await;
-        }
-    }
-
-    /// The key of environments that can replace each other: engine, specification and image. Or the
-    /// reason why such an environment is not prepared.
-    async fn pool_key(
-        &self,
-        selection: &Selection,
-        spec: &EnvironmentSpec,
-    ) -> Result<std::result::Result<String, PoolMiss>> {
-        if let Some(reason) = suitable::reason_against(spec) {
-            return Ok(Err(reason));
-        }
-        let mut spec = spec.clone();
-        selection.engine.fill_in(&mut spec);
-        let Some(image) = selection.engine.image_id(&spec).await? else {
-            return Ok(Err(PoolMiss::Engine));
-        };
-        let corrupt = |error: serde_json::Error| Error::new(ErrorKind::Corrupt, error.to_string());
-        let scope = (selection.engine.name(), selection.engine.address(), image, &spec);
-        let digest = Sha256::digest(serde_json::to_vec(&scope).map_err(corrupt)?);
-        Ok(Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect()))
     }
 
     /// Closes the pool, and returns its remaining environments.
@@ -252,17 +136,52 @@ impl Manager {
     }
 }
 
-/// Whether an environment still runs and is ready.
-async fn is_usable(environment: &Environment) -> bool {
-    let runs = match environment.inspect().await {
-        Ok(state) => state.status == Status::Running,
-        Err(_) => false,
-    };
-    match &environment.spec().ready {
-        Some(ready) if runs => environment
-            .wait_until(&ready.wait_for, TEST_TIMEOUT)
-            .await
-            .is_ok(),
-        _ => runs,
+/// What an environment is prepared from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Goods {
+    /// The key of environments that can replace each other if they have the same image: engine and
+    /// specification.
+    key: String,
+    /// The ID of the image; empty if the engine does not have it yet.
+    image: String,
+}
+
+/// The key of the environments that can replace one with this specification, without its image. Or
+/// the reason why such an environment is not prepared.
+fn key_of(selection: &Selection, spec: &EnvironmentSpec) -> Result<std::result::Result<String, PoolMiss>> {
+    if let Some(reason) = suitable::reason_against(spec) {
+        return Ok(Err(reason));
     }
+    let spec = filled_in(selection, spec);
+    let corrupt = |error: serde_json::Error| Error::new(ErrorKind::Corrupt, error.to_string());
+    let scope = (selection.engine.name(), selection.engine.address(), &spec);
+    let digest = Sha256::digest(serde_json::to_vec(&scope).map_err(corrupt)?);
+    Ok(Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect()))
+}
+
+/// What the environments are prepared from now. Or the reason why they are not prepared.
+async fn goods(
+    selection: &Selection,
+    spec: &EnvironmentSpec,
+) -> Result<std::result::Result<Goods, PoolMiss>> {
+    let key = match key_of(selection, spec)? {
+        Ok(key) => key,
+        Err(reason) => return Ok(Err(reason)),
+    };
+    Ok(match image_of(selection, spec).await? {
+        Some(image) => Ok(Goods { key, image }),
+        None => Err(PoolMiss::Engine),
+    })
+}
+
+/// The ID of the image that an environment would get now; `None` if the engine does not say it.
+async fn image_of(selection: &Selection, spec: &EnvironmentSpec) -> Result<Option<String>> {
+    selection.engine.image_id(&filled_in(selection, spec)).await
+}
+
+/// The specification with the defaults of the engine.
+fn filled_in(selection: &Selection, spec: &EnvironmentSpec) -> EnvironmentSpec {
+    let mut spec = spec.clone();
+    selection.engine.fill_in(&mut spec);
+    spec
 }
