@@ -82,10 +82,14 @@ mod fake_engine {
 }
 
 mod isolation {
+    mod bundle; // bundles contain no secret
     mod configuration; // what the keys of a configuration do, on the fake engine
+    mod daemon_differences; // an init program, logs, files of other machines, names on networks
     mod default_limits; // default limits without a question to the daemon, on the fake engine
     mod diagnoses; // the causes of recorded failures
     mod docker_engine; // the docker engine on the fake engine: an error at any point leaves nothing behind
+    #[cfg(unix)]
+    mod group_files; // files of a group with contents of its own
     mod hanging; // a daemon that accepts connections and does not answer
     mod images; // the images of the docker engine: names, pulls, platforms, removal
     mod lifecycle; // the docker engine on the fake engine: stop, wait, open, and changes by others

@@ -1,5 +1,7 @@
 //! Removes secrets from the contents of a bundle.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::packages::without_credentials;
@@ -21,6 +23,8 @@ const SECTIONS: [&str; 3] = ["env", "labels", "args"];
 pub(super) struct Redactor {
     /// The longest first: a value may contain another.
     secrets: Vec<String>,
+    /// `NAME=value` of variables with short values, which are hidden only there.
+    pairs: BTreeSet<String>,
 }
 
 impl Redactor {
@@ -30,10 +34,22 @@ impl Redactor {
             Main::Command(command) => Some(&command.env),
             Main::Idle | Main::Image | Main::Arguments(_) => None,
         };
-        let variables = [Some(&spec.env), of_main].into_iter().flatten().flatten();
-        let values = variables.map(|(_, value)| value).chain(spec.labels.values());
+        let of_check = spec.health.as_ref().and_then(|health| health.check.as_ref());
+        let maps = [
+            Some(&spec.env),
+            of_main,
+            of_check.map(|check| &check.env),
+            spec.build.as_ref().map(|build| &build.args),
+        ];
         let mut redactor = Self::default();
-        values.chain(commands).for_each(|value| redactor.add(value));
+        for (name, value) in maps.into_iter().flatten().flatten() {
+            redactor.add(value);
+            if !value.is_empty() {
+                redactor.pairs.insert(format!("{name}={value}"));
+            }
+        }
+        let values = spec.labels.values().chain(commands);
+        values.for_each(|value| redactor.add(value));
         for options in spec.engine_options.values() {
             redactor.add_all(options, false);
         }
@@ -80,10 +96,16 @@ impl Redactor {
         text
     }
 
+    /// A variable without its value, as in the configuration of a container.
+    fn pair(&self, text: &str) -> Option<String> {
+        let (name, _) = text.split_once('=').filter(|_| self.pairs.contains(text))?;
+        Some(format!("{name}={HIDDEN}"))
+    }
+
     /// Replaces them in every text of a document.
     pub(super) fn json(&self, value: &mut Value) {
         match value {
-            Value::String(text) => *text = self.text(text),
+            Value::String(text) => *text = self.pair(text).unwrap_or_else(|| self.text(text)),
             Value::Array(items) => items.iter_mut().for_each(|item| self.json(item)),
             Value::Object(entries) => entries.values_mut().for_each(|value| self.json(value)),
             _ => {}
@@ -145,6 +167,9 @@ mod tests {
         assert_eq!(proxy, json!({ "HttpProxy": "http://***@proxy.test:3128" }));
         let text = redactor.text("TOKEN=hunter2-token 1 first line hunter3-line hunter5-arg linux/amd64");
         assert_eq!(text, "TOKEN=*** 1 *** *** *** linux/amd64");
+        let mut short = json!({ "Env": ["DEBUG=1", "DEBUG=12"] });
+        redactor.json(&mut short);
+        assert_eq!(short, json!({ "Env": ["DEBUG=***", "DEBUG=12"] }));
         let mut document = json!({ "a": ["label \"hunter4\"", 1], "hunter2-token": "hunter2-tokens" });
         redactor.json(&mut document);
         assert_eq!(document, json!({ "a": ["***", 1], "hunter2-token": "***s" }));

@@ -60,8 +60,8 @@ impl Environment {
     }
 
     /// Connects it to an existing network, also while it runs; `aliases` are its names on the
-    /// network. On a network that it has left before, it keeps its former aliases if none are
-    /// given.
+    /// network. Without any, it has its own name there if no other container has it; on a network
+    /// that it has left before, it keeps its former aliases.
     ///
     /// ```no_run
     /// # async fn demo(environment: isolation::Environment) -> isolation::Result<()> {

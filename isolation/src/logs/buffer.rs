@@ -42,10 +42,12 @@ impl Buffer {
             let mut queue = self.0.queue.lock().unwrap_or_else(PoisonError::into_inner);
             if queue.bytes < MOST {
                 queue.add(LogEntry::Line(line));
-            } else if let Some(LogEntry::Gap { lines }) = queue.entries.back_mut() {
-                *lines += 1;
             } else {
-                queue.add(LogEntry::Gap { lines: 1 });
+                match queue.entries.back_mut() {
+                    // A gap of unknown length stays unknown.
+                    Some(LogEntry::Gap { lines }) if *lines > 0 => *lines += 1,
+                    _ => queue.add(LogEntry::Gap { lines: 1 }),
+                }
             }
         }
         self.0.filled.notify_one();

@@ -224,6 +224,37 @@ async fn random_walk_agrees_with_the_model() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn endpoint_before_a_restart_names_the_new_one() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let manager = manager(&fake);
+    let spec = EnvironmentSpec {
+        network: NetworkSpec {
+            ports: vec![80.into()],
+            ..NetworkSpec::default()
+        },
+        ..spec()
+    };
+    let environment = active(&manager, spec).await;
+    let before = environment.endpoint(80).await.unwrap();
+    environment.stop(Duration::ZERO).await.unwrap();
+    let error = environment.connect(&before).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::WrongStatus, "{}", chain(&error));
+    // Docker would choose the same port again only by chance.
+    fake.occupy_port(before.host_port);
+    environment.start().await.unwrap();
+    let now = environment.endpoint(80).await.unwrap();
+    assert_ne!(now, before);
+    let error = environment.connect(&before).await.unwrap_err();
+    let text = chain(&error);
+    assert_eq!(error.kind(), ErrorKind::Conflict, "{text}");
+    assert!(
+        text.contains(&format!("restarted; the port is now at {now}")),
+        "{text}"
+    );
+    environment.destroy().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn chosen_port_that_is_taken_is_chosen_again() {
     let taken = "Bind for 127.0.0.1:49153 failed: port is already allocated";
     for (failures, port, starts) in [(2, "80", true), (3, "80", false), (1, "8080:80", false)] {

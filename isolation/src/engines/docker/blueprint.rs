@@ -240,6 +240,8 @@ impl Blueprint {
         match failed {
             Failed::Init if start.init => start.init = false,
             Failed::Init => return false,
+            Failed::Log if start.names_log => return false,
+            Failed::Log => start.names_log = true,
             Failed::Shell => {
                 start.shell = match (start.shell, &self.spec.main) {
                     (None, _) => return false,
@@ -322,4 +324,6 @@ pub(super) enum Failed {
     Init,
     /// The shell of the image.
     Shell,
+    /// A log with the default driver of the daemon.
+    Log,
 }

@@ -1,15 +1,19 @@
 //! The networks of a container that exists: connect, disconnect, look.
 
 use engine_api::containers::{Container, EndpointIpamConfig, EndpointSettings, InspectContainer};
-use engine_api::networks::DisconnectNetwork;
+use engine_api::networks::{DisconnectNetwork, Network};
 
 use super::diagnostics::to_error;
 use super::instance::DockerInstance;
+use super::labels;
 use super::networks::{check_aliases, join, resolve};
+use super::resolve::WITHOUT_NAMES;
 use crate::BoxFuture;
 use crate::engine::instance::Networking;
+use crate::environment::id::EnvironmentId;
 use crate::environment::joined_network::JoinedNetwork;
 use crate::error::{Error, ErrorKind, Result};
+use crate::spec::network::check_alias;
 
 /// How many digits of a container's ID some daemons add to its aliases.
 const SHORT_ID: usize = 12;
@@ -43,6 +47,7 @@ impl DockerInstance {
             return Err(Error::new(ErrorKind::Conflict, text));
         }
         let before = self.left().get(&network.id).cloned();
+        let is_new = before.is_none() && own.is_empty();
         let mut endpoint = before.unwrap_or_else(|| EndpointSettings {
             aliases: self.spec_aliases(&network.name).into_iter().collect(),
             ..EndpointSettings::default()
@@ -51,6 +56,10 @@ impl DockerInstance {
             endpoint.aliases = own.iter().cloned().collect();
         }
         check_aliases(docker, &network, &endpoint.aliases, self.container.id()).await?;
+        if is_new {
+            let name = self.name_on(&network, &container).await?;
+            endpoint.aliases.extend(name);
+        }
         let connected = join::connect(docker, &network, self.container.id(), endpoint.clone()).await;
         let connected = match (connected, endpoint.ipam_config.take()) {
             // Another container has its address now, or the daemon has chosen the subnet: then
@@ -63,6 +72,25 @@ impl DockerInstance {
         connected.map_err(to_error)?;
         self.left().remove(&network.id);
         Ok(())
+    }
+
+    /// The name of the environment, if it can be one on the network.
+    async fn name_on(&self, network: &Network, container: &Container) -> Result<Option<String>> {
+        let label = |key: &str| container.config.labels.get(key).cloned();
+        let id = label(labels::ENVIRONMENT).and_then(|id| id.parse::<EnvironmentId>().ok());
+        let (Some(id), Some(name)) = (id, label(labels::NAME)) else {
+            return Ok(None);
+        };
+        let name = labels::current_name(container.plain_name(), &self.prefix, &id, name);
+        if check_alias(&name).is_err() || WITHOUT_NAMES.contains(&network.name.as_str()) {
+            return Ok(None);
+        }
+        let docker = &self.container.docker;
+        match check_aliases(docker, network, std::slice::from_ref(&name), self.container.id()).await {
+            Ok(()) => Ok(Some(name)),
+            Err(error) if error.kind() == ErrorKind::Conflict => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     async fn disconnect_network(&self, name: &str) -> Result<()> {

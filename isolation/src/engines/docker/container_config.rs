@@ -155,7 +155,7 @@ fn host(parts: &Parts<'_>, spec: &EnvironmentSpec, options: &DockerOptions) -> R
         },
         ..HostConfig::default()
     };
-    if spec.main != Main::Idle {
+    if spec.main != Main::Idle || parts.start.names_log {
         let (driver, options) = LOG_DRIVER;
         host.log_config = LogConfig {
             driver: driver.to_owned(),
@@ -254,6 +254,8 @@ mod tests {
         assert_eq!(host.security_opt, ["no-new-privileges"]);
         assert!(!host.privileged && host.devices.is_empty() && host.mounts.is_empty());
         assert!(host.port_bindings.is_empty() && !host.publish_all_ports);
+        // The daemon would restart it after the end of its owner.
+        assert_eq!(host.restart_policy, Default::default());
         for namespace in [
             host.network_mode,
             host.pid_mode,

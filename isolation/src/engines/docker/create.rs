@@ -23,12 +23,13 @@ use super::mount_table::MountTable;
 use super::options::DockerOptions;
 use super::owned::{Kind, Owned};
 use super::owner::{OwnerConnection, is_local};
+use super::provision::LookedFor;
 use super::remove::Guard;
 use super::resolve::check_subpaths;
 use super::shell_program::ShellProgram;
 use super::snapshot::Prepared;
-use super::work::Steps;
-use super::{DockerEngine, NAME, health, labels, limits, networks, profile, shell_program};
+use super::steps::Steps;
+use super::{DockerEngine, NAME, health, labels, limits, mount_sources, networks, profile, shell_program};
 use crate::engine::capabilities::MissingFeature;
 use crate::engine::context::Context;
 use crate::engine::instance::Instance;
@@ -52,7 +53,7 @@ impl DockerEngine {
             ..new.spec.clone()
         };
         prepared.fill(&mut spec);
-        self.resolve_names(docker, new.id, &mut spec).await?;
+        let names_taken = self.resolve_names(docker, new.id, &mut spec).await?;
         profile::fill_in(&mut spec);
         let own = self.own_limits(new);
         if own.cpus.is_some() || own.cpuset_cpus.is_some() {
@@ -76,11 +77,13 @@ impl DockerEngine {
             engine: NAME.to_owned(),
         };
         let steps = Steps::new(self.work(docker), new.context, subject.clone());
+        names_taken.iter().for_each(|message| steps.warn(message));
         let pull = match prepared.image {
             Some(_) => PullPolicy::Never,
-            None => self.settings.pull,
+            None => self.pull_policy(spec)?,
         };
-        self.provide_image(docker, &mut blueprint, pull, new.context)
+        let known = new.ahead.and_then(|ahead| ahead.downcast_ref::<LookedFor>());
+        self.provide_image(docker, &mut blueprint, (pull, known), new.context)
             .await?;
         let spec = &blueprint.spec;
         let network = match spec.network.mode {
@@ -108,7 +111,12 @@ impl DockerEngine {
             (&warnings, is_inspected),
             |dropped| self.accept(dropped, new),
         );
-        let found = match looked.await {
+        let checked = async {
+            let found = looked.await?;
+            mount_sources::check(docker, guard.container(), spec).await?;
+            Ok(found)
+        };
+        let found = match Box::pin(checked).await {
             Ok(found) => found,
             Err(error) => {
                 guard.remove().await;

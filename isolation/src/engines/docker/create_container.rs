@@ -7,8 +7,8 @@ use super::blueprint::{Blueprint, Failed};
 use super::diagnostics::to_error;
 use super::images::{self, PullPolicy};
 use super::remove::Guard;
-use super::start_failure::is_init_missing;
-use super::work::Steps;
+use super::start_failure::{NO_INIT, is_init_missing};
+use super::steps::Steps;
 use super::{DockerEngine, NAME};
 use crate::engine::NewEnvironment;
 use crate::engine::context::Context;
@@ -26,7 +26,8 @@ impl DockerEngine {
         steps: &Steps,
     ) -> Result<(Guard, Vec<String>)> {
         let context = new.context;
-        let mut may_pull = self.settings.pull != PullPolicy::Never;
+        let policy = self.pull_policy(new.spec)?;
+        let mut may_pull = policy != PullPolicy::Never;
         loop {
             let created = match blueprint.container(docker).await {
                 Ok(body) => {
@@ -43,6 +44,7 @@ impl DockerEngine {
             };
             let message = error.message().unwrap_or_default();
             if is_init_missing(message) && blueprint.next(Failed::Init) {
+                steps.warn(NO_INIT);
                 continue;
             }
             if self.leave_out(message, &mut blueprint.spec.limits, new) {
@@ -51,12 +53,12 @@ impl DockerEngine {
             if !images::is_missing(&error) {
                 return Err(to_error(error));
             }
-            match (may_pull, self.settings.pull) {
+            match (may_pull, policy) {
                 (true, _) => may_pull = false,
                 (false, PullPolicy::Never) => return Err(images::missing(&blueprint.image)),
                 (false, _) => return Err(to_error(error)),
             }
-            self.provide_image(docker, blueprint, PullPolicy::Always, context)
+            self.provide_image(docker, blueprint, (PullPolicy::Always, None), context)
                 .await?;
         }
     }

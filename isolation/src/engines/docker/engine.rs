@@ -9,7 +9,7 @@ use engine_api::connect::Address;
 
 use super::diagnostics::to_error;
 use super::snapshot::Prepared;
-use super::{BuildSpec, DockerEngine, NAME, PullPolicy, labels, watch};
+use super::{BuildSpec, DockerEngine, NAME, PullPolicy, daemon, labels, watch};
 use crate::BoxFuture;
 use crate::engine::capabilities::Feature;
 use crate::engine::context::Context;
@@ -18,7 +18,7 @@ use crate::engine::forks::ForkPoint;
 use crate::engine::instance::Instance;
 use crate::engine::volumes::{GroupVolumeRequest, ProvidedVolume};
 use crate::engine::watch::{Reports, Watching};
-use crate::engine::{Engine, Leftover, NewEnvironment, Opened, Probe};
+use crate::engine::{Ahead, Engine, Leftover, NewEnvironment, Opened, Probe};
 use crate::environment::id::EnvironmentId;
 use crate::environment::summary::EnvironmentSummary;
 use crate::error::Result;
@@ -37,6 +37,20 @@ impl Engine for DockerEngine {
 
     fn probe_for<'a>(&'a self, needed: &'a BTreeSet<Feature>) -> BoxFuture<'a, Probe> {
         Box::pin(self.ask(Some(needed)))
+    }
+
+    fn look_ahead<'a>(&'a self, spec: &'a EnvironmentSpec) -> BoxFuture<'a, Option<Ahead>> {
+        Box::pin(async move {
+            // Otherwise the creation asks the daemon about itself first.
+            let knows =
+                self.daemon.get().is_some() || daemon::drops_nothing_silently(self.docker().await.ok()?);
+            if !knows {
+                return None;
+            }
+            // The creation asks again, and reports the error.
+            let found = self.look_for_image(spec).await.ok().flatten()?;
+            Some(Box::new(found) as Ahead)
+        })
     }
 
     fn create<'a>(&'a self, new: NewEnvironment<'a>) -> BoxFuture<'a, Result<Box<dyn Instance>>> {
@@ -110,7 +124,7 @@ impl Engine for DockerEngine {
 
     fn has_image<'a>(&'a self, spec: &'a EnvironmentSpec) -> BoxFuture<'a, Result<bool>> {
         Box::pin(async move {
-            match self.settings.pull {
+            match self.pull_policy(spec)? {
                 // A missing image is the error of the creation.
                 PullPolicy::Never => Ok(true),
                 PullPolicy::Always => Ok(false),

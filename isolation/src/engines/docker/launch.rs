@@ -11,9 +11,9 @@ use super::diagnostics::{ContainerDiagnostics, to_error};
 use super::main_program;
 use super::owner::{OwnerConnection, OwnerLink};
 use super::shell_program::names_missing;
-use super::start_failure::{StartFailure, is_init_missing, start_failure};
+use super::start_failure::{NO_INIT, StartFailure, is_init_missing, is_log_broken, start_failure};
+use super::steps::Steps;
 use super::terminal_size::{Terminal, console_size};
-use super::work::Steps;
 use super::{DockerSettings, NAME};
 use crate::command::Command;
 use crate::command::input::Input as CommandStdin;
@@ -226,7 +226,11 @@ impl Launcher {
         let start = self.made.as_ref()?.blueprint.start();
         let message = error.message().unwrap_or_default();
         if start.init && is_init_missing(message) {
+            self.steps.warn(NO_INIT);
             return Some(Failed::Init);
+        }
+        if self.main == Main::Idle && is_log_broken(message) {
+            return Some(Failed::Log);
         }
         let by_shell = match self.link() {
             _ if self.main == Main::Idle => true,

@@ -9,6 +9,7 @@ use engine_api::{Chunk, Docker, ErrorKind as ApiErrorKind, Output};
 use tokio::time::{Instant, sleep};
 
 use super::diagnostics::to_error;
+use super::log_position::{Arrival, Position};
 use crate::error::{Error, Result};
 use crate::logs::assemble::Lines;
 use crate::logs::buffer::Buffer;
@@ -30,56 +31,6 @@ pub(super) struct Follower {
     pub(super) buffer: Buffer,
 }
 
-/// The last line of a stream: its time, and the number of lines with this time.
-#[derive(Debug, Clone, Copy)]
-struct Last {
-    at: SystemTime,
-    times: u32,
-}
-
-/// The position in one stream.
-#[derive(Debug, Default)]
-struct Position {
-    last: Option<Last>,
-    /// The lines that a new connection repeats, and whether one of them was seen again.
-    repeated: Option<(Last, bool)>,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Arrival {
-    Repeated,
-    New,
-    /// Lines before it are missing.
-    NewAfterGap,
-}
-
-impl Position {
-    /// From now on, lines come from another connection.
-    fn reconnect(&mut self) {
-        self.repeated = self.last.map(|last| (last, false));
-    }
-
-    fn arrives(&mut self, at: Option<SystemTime>) -> Arrival {
-        let mut arrival = Arrival::New;
-        match (&mut self.repeated, at) {
-            (Some((last, _)), Some(at)) if at < last.at => return Arrival::Repeated,
-            (Some((last, seen)), Some(at)) if at == last.at && last.times > 0 => {
-                (last.times, *seen) = (last.times - 1, true);
-                return Arrival::Repeated;
-            }
-            (Some((_, false)), _) => arrival = Arrival::NewAfterGap,
-            _ => {}
-        }
-        self.repeated = None;
-        match (&mut self.last, at) {
-            (Some(last), Some(at)) if last.at == at => last.times += 1,
-            (_, Some(at)) => self.last = Some(Last { at, times: 1 }),
-            (_, None) => {}
-        }
-        arrival
-    }
-}
-
 /// The time of a line, as the daemon writes it.
 fn time(text: &str) -> Option<SystemTime> {
     Timestamp::from_rfc3339(text).ok()?.to_system_time()
@@ -96,6 +47,10 @@ impl Follower {
         let (mut stdout, mut stderr) = (Position::default(), Position::default());
         let outcome = loop {
             let error = match self.connection(output, &mut stdout, &mut stderr).await {
+                Ok(()) if self.query.follow => {
+                    self.rest(&mut stdout, &mut stderr).await;
+                    break Ok(());
+                }
                 Ok(()) => break Ok(()),
                 Err(error) => error,
             };
@@ -155,6 +110,31 @@ impl Follower {
         outcome
     }
 
+    /// Reads the lines that the daemon has not sent to a follower: Docker 20.10 ends the log with
+    /// the main process, also if a follower has not got all of it. The container may be gone.
+    async fn rest(&self, stdout: &mut Position, stderr: &mut Position) {
+        let query = ReadLogs {
+            follow: false,
+            ..self.after(stdout, stderr)
+        };
+        stdout.reconnect();
+        stderr.reconnect();
+        let containers = self.docker.containers();
+        if let Ok(output) = containers.logs(&self.container, query).await {
+            let _ = self.connection(output, stdout, stderr).await;
+        }
+    }
+
+    /// The query of the lines after the last ones. The daemon repeats those.
+    fn after(&self, stdout: &Position, stderr: &Position) -> ReadLogs {
+        let last = [stdout, stderr].into_iter().filter_map(|one| one.last);
+        let mut query = self.query.clone();
+        if let Some(at) = last.map(|last| last.at).min() {
+            (query.since, query.tail) = (Some(at.into()), None);
+        }
+        query
+    }
+
     /// Opens another connection. The daemon repeats the last lines.
     async fn reconnect(
         &self,
@@ -162,11 +142,7 @@ impl Follower {
         stdout: &Position,
         stderr: &Position,
     ) -> Result<Output> {
-        let last = [stdout, stderr].into_iter().filter_map(|one| one.last);
-        let mut query = self.query.clone();
-        if let Some(at) = last.map(|last| last.at).min() {
-            (query.since, query.tail) = (Some(at.into()), None);
-        }
+        let query = self.after(stdout, stderr);
         let (began, mut pause) = (Instant::now(), FIRST_PAUSE);
         while began.elapsed() < RECONNECT {
             sleep(pause).await;
@@ -180,45 +156,5 @@ impl Follower {
             };
         }
         Err(to_error(error))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(seconds: u64) -> Option<SystemTime> {
-        Some(SystemTime::UNIX_EPOCH + Duration::from_secs(seconds))
-    }
-
-    #[test]
-    fn repeated_lines_are_skipped_and_gaps_noticed() {
-        use Arrival::{New, NewAfterGap, Repeated};
-        let mut position = Position::default();
-        for (seconds, expected) in [(1, New), (2, New), (2, New)] {
-            assert_eq!(position.arrives(at(seconds)), expected);
-        }
-        position.reconnect();
-        // A third line with the same time is new. Some daemons repeat whole seconds.
-        for (seconds, expected) in [(1, Repeated), (2, Repeated), (2, Repeated), (2, New), (3, New)] {
-            assert_eq!(position.arrives(at(seconds)), expected, "{seconds}");
-        }
-        position.reconnect();
-        for (seconds, expected) in [(5, NewAfterGap), (6, New)] {
-            assert_eq!(position.arrives(at(seconds)), expected, "{seconds}");
-        }
-        // The connection is lost again before anything has come.
-        position.reconnect();
-        position.reconnect();
-        assert_eq!(position.arrives(at(6)), Repeated);
-        assert_eq!(position.arrives(at(7)), New);
-    }
-
-    #[test]
-    fn stream_without_lines_has_no_gap() {
-        let mut position = Position::default();
-        position.reconnect();
-        assert_eq!(position.arrives(at(1)), Arrival::New);
-        assert_eq!(position.arrives(None), Arrival::New);
     }
 }

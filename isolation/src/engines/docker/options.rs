@@ -3,6 +3,7 @@
 use serde::Deserialize;
 
 use super::NAME;
+use super::images::PullPolicy;
 use super::platform::Platform;
 use crate::command::signal::Signal;
 use crate::error::{Error, Result};
@@ -33,6 +34,8 @@ pub(super) struct DockerOptions {
     pub(super) stop_signal: Option<Signal>,
     /// Additional entries of `/etc/hosts`: `name:address`.
     pub(super) extra_hosts: Vec<String>,
+    /// When the image is pulled: `always`, `missing` or `never`. By default the engine's policy.
+    pub(super) pull: Option<PullPolicy>,
 }
 
 impl DockerOptions {

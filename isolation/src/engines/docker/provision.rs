@@ -8,7 +8,7 @@ use engine_api::images::Image;
 use super::blueprint::Blueprint;
 use super::create_container::create_guarded;
 use super::diagnostics::to_error;
-use super::images::{PullPolicy, Supply, Wanted};
+use super::images::{self, Found, PullPolicy, Supply, Wanted};
 use super::options::DockerOptions;
 use super::platform::{self, Need, Platform};
 use super::{DockerEngine, NAME};
@@ -21,31 +21,52 @@ use crate::spec::EnvironmentSpec;
 /// shows whether its programs run.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// The image of an environment, by the name in its specification, and what the daemon has.
+#[derive(Debug)]
+pub(super) struct LookedFor {
+    image: String,
+    found: Option<Found>,
+}
+
 impl DockerEngine {
-    /// The ID of the image of a specification; `None` if it is pulled for every environment, empty
-    /// if the daemon does not have it.
-    pub(super) async fn identify_image(&self, spec: &EnvironmentSpec) -> Result<Option<String>> {
-        if self.settings.pull == PullPolicy::Always {
+    /// When the image of an environment is pulled.
+    pub(super) fn pull_policy(&self, spec: &EnvironmentSpec) -> Result<PullPolicy> {
+        Ok(DockerOptions::of(spec)?.pull.unwrap_or(self.settings.pull))
+    }
+
+    /// Looks for the image of a specification; `None` if it is pulled for every environment.
+    pub(super) async fn look_for_image(&self, spec: &EnvironmentSpec) -> Result<Option<LookedFor>> {
+        if self.pull_policy(spec)? == PullPolicy::Always {
             return Ok(None);
         }
         let supply = Supply::of(self, None).await?;
         let platform = DockerOptions::of(spec)?.platform;
+        let image = self.settings.image_of(spec);
         let wanted = Wanted {
-            image: &self.settings.image_of(spec),
+            image: &image,
             policy: PullPolicy::Never,
             platform: platform.as_deref().map(Platform::parse).transpose()?,
         };
         let found = supply.find(&wanted).await?;
-        let id = found.and_then(|found| found.image).map(|image| image.id);
-        Ok(Some(id.unwrap_or_default()))
+        Ok(Some(LookedFor { image, found }))
     }
 
-    /// Finds or pulls the image, and checks its platform.
+    /// The ID of the image of a specification; `None` if it is pulled for every environment, empty
+    /// if the daemon does not have it.
+    pub(super) async fn identify_image(&self, spec: &EnvironmentSpec) -> Result<Option<String>> {
+        let Some(looked) = self.look_for_image(spec).await? else {
+            return Ok(None);
+        };
+        let image = looked.found.and_then(|found| found.image);
+        Ok(Some(image.map(|image| image.id).unwrap_or_default()))
+    }
+
+    /// Finds or pulls the image, and checks its platform. `known` is what was found just now.
     pub(super) async fn provide_image(
         &self,
         docker: &Docker,
         blueprint: &mut Blueprint,
-        policy: PullPolicy,
+        (policy, known): (PullPolicy, Option<&LookedFor>),
         context: &Context,
     ) -> Result<()> {
         let platform = DockerOptions::of(&blueprint.spec)?.platform;
@@ -63,7 +84,19 @@ impl DockerEngine {
         let mut tell = |progress: &PullProgress| {
             context.emit(subject.clone(), EventKind::Pull(progress.clone()));
         };
-        let found = supply.provide(&wanted, &mut tell).await?;
+        let known = known.filter(|known| policy != PullPolicy::Always && known.image == blueprint.image);
+        let found = match known.map(|known| known.found.clone()) {
+            Some(Some(found)) => found,
+            Some(None) if policy == PullPolicy::Never => return Err(images::missing(&blueprint.image)),
+            Some(None) => {
+                let absent = Wanted {
+                    policy: PullPolicy::Always,
+                    ..wanted
+                };
+                supply.provide(&absent, &mut tell).await?
+            }
+            None => supply.provide(&wanted, &mut tell).await?,
+        };
         blueprint.use_image(&found.name, found.image.as_ref());
         match &found.image {
             Some(image) => self.check_platform(docker, blueprint, image, context).await,

@@ -2,19 +2,22 @@
 
 use std::collections::BTreeMap;
 
+use engine_api::networks::Network;
 use engine_api::{Docker, Version};
 
 use super::diagnostics::to_error;
 use super::{DockerEngine, NAME, networks, volumes};
 use crate::engine::capabilities::{Feature, MissingFeature};
 use crate::environment::id::EnvironmentId;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::spec::EnvironmentSpec;
 use crate::spec::mount::MountSource;
-use crate::spec::network::{NetworkMode, check_forwarded};
+use crate::spec::network::{NetworkMode, check_alias, check_forwarded};
 
 impl DockerEngine {
-    /// Replaces the names of networks and volumes by those on the daemon.
+    /// Replaces the names of networks and volumes by those on the daemon. On networks that somebody
+    /// has created, the name of the environment is an alias, as that of every container is with the
+    /// docker command. Returns why it is not.
     ///
     /// # Errors
     ///
@@ -24,20 +27,57 @@ impl DockerEngine {
         docker: &Docker,
         id: &EnvironmentId,
         spec: &mut EnvironmentSpec,
-    ) -> Result<()> {
-        of_networks(docker, (&self.settings().network_prefix, id), spec).await?;
-        of_volumes(docker, spec).await
+    ) -> Result<Vec<String>> {
+        let networks = of_networks(docker, (&self.settings().network_prefix, id), spec).await?;
+        let taken = add_name(docker, &networks, spec).await?;
+        of_volumes(docker, spec).await?;
+        Ok(taken)
     }
 }
 
-/// Replaces the names of networks by those on the daemon. Those of its own are created later.
+/// The networks that daemons have from the beginning, and that have no names of containers.
+pub(super) const WITHOUT_NAMES: [&str; 2] = ["bridge", "podman"];
+
+/// Makes the name of an environment an alias on these networks, if it can be one.
+async fn add_name(docker: &Docker, networks: &[Network], spec: &mut EnvironmentSpec) -> Result<Vec<String>> {
+    let mut taken = Vec::new();
+    let Some(name) = spec.name.clone().filter(|name| check_alias(name).is_ok()) else {
+        return Ok(taken);
+    };
+    if spec.network.mode == NetworkMode::Private && !spec.network.aliases.contains(&name) {
+        spec.network.aliases.push(name);
+        return Ok(taken);
+    }
+    for network in networks {
+        let has = spec.network.aliases_for(&network.name).contains(&name);
+        if has || WITHOUT_NAMES.contains(&network.name.as_str()) {
+            continue;
+        }
+        match networks::check_aliases(docker, network, std::slice::from_ref(&name), "").await {
+            Ok(()) => {
+                let aliases = spec.network.aliases_on.entry(network.name.clone()).or_default();
+                aliases.push(name.clone());
+            }
+            Err(error) if error.kind() == ErrorKind::Conflict => taken.push(format!(
+                "it is not reached by its name {name} on the network {}: another container has that name; name an \
+                 alias",
+                network.name
+            )),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(taken)
+}
+
+/// Replaces the names of networks by those on the daemon, and returns those that exist. Those of its
+/// own are created later.
 async fn of_networks(
     docker: &Docker,
     (prefix, id): (&str, &EnvironmentId),
     spec: &mut EnvironmentSpec,
-) -> Result<()> {
+) -> Result<Vec<Network>> {
     let network = &mut spec.network;
-    let mut names = BTreeMap::new();
+    let (mut names, mut existing) = (BTreeMap::new(), Vec::new());
     if let NetworkMode::Named(name) = &network.mode {
         if !network.own.contains_key(name) {
             let found = networks::resolve(docker, name).await?;
@@ -50,7 +90,8 @@ async fn of_networks(
                 }
             }
             networks::check_aliases(docker, &found, &network.aliases_for(name), "").await?;
-            names.insert(name.clone(), found.name);
+            names.insert(name.clone(), found.name.clone());
+            existing.push(found);
         }
     }
     for name in network
@@ -58,13 +99,15 @@ async fn of_networks(
         .iter()
         .filter(|name| !network.own.contains_key(*name))
     {
-        names.insert(name.clone(), networks::resolve(docker, name).await?.name);
+        let found = networks::resolve(docker, name).await?;
+        names.insert(name.clone(), found.name.clone());
+        existing.push(found);
     }
     for name in network.own.keys() {
         names.insert(name.clone(), networks::own_name(prefix, id, name));
     }
     network.rename_networks(|name| names.get(name).cloned());
-    Ok(())
+    Ok(existing)
 }
 
 /// From this API version on, a directory in a volume can be mounted.

@@ -7,6 +7,17 @@ pub(super) fn is_init_missing(message: &str) -> bool {
         .any(|name| message.contains(name))
 }
 
+/// The difference that a daemon without an init program makes.
+pub(super) const NO_INIT: &str = "the daemon has no init program: the main process is process 1, which ignores signals \
+     that it does not handle, so that a stop takes its whole time";
+
+/// Whether a daemon cannot open the log of a container with its default driver.
+pub(super) fn is_log_broken(message: &str) -> bool {
+    ["logging driver", "log driver", "log-driver"]
+        .iter()
+        .any(|name| message.contains(name))
+}
+
 /// Why a container could not be started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum StartFailure {

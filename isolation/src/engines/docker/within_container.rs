@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use engine_api::Docker;
-use engine_api::containers::InspectContainer;
+use engine_api::containers::{Container, InspectContainer};
 
 use super::publish;
 
@@ -15,19 +15,29 @@ const MARKS: [&str; 2] = ["/.dockerenv", "/run/.containerenv"];
 /// The address of the daemon's machine, as this process reaches it; `None` if this process does not
 /// run in a container of the daemon, or if that container has the network of the machine.
 pub(super) async fn host_address(docker: &Docker) -> Option<IpAddr> {
+    let own = own_container(docker).await?;
+    let networks = own.network_settings.networks.values();
+    networks.filter_map(|network| network.gateway.parse().ok()).next()
+}
+
+/// Whether this process runs in a container of the daemon.
+pub(super) async fn is_of(docker: &Docker) -> bool {
+    own_container(docker).await.is_some()
+}
+
+/// The container of the daemon in which this process runs.
+async fn own_container(docker: &Docker) -> Option<Container> {
     if !publish::is_local(docker) || !MARKS.iter().any(|mark| Path::new(mark).exists()) {
         return None;
     }
     let mounts = tokio::fs::read_to_string("/proc/self/mountinfo").await.ok()?;
     let container = container(&mounts)?;
     // Another daemon, such as one in this container, does not know it.
-    let inspected = docker
+    docker
         .containers()
         .inspect(container, InspectContainer::default())
         .await
-        .ok()?;
-    let networks = inspected.network_settings.networks.values();
-    networks.filter_map(|network| network.gateway.parse().ok()).next()
+        .ok()
 }
 
 /// The ID of the container with this table of mounts: a part of the path of its `/etc/hostname`.

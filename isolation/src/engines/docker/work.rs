@@ -3,7 +3,7 @@
 //!
 //! The limit holds for all managers of this process on the same daemon, and follows the throughput.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
@@ -12,26 +12,10 @@ use engine_api::Docker;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
+use super::work_climb::Climb;
 use super::{DockerEngine, owner};
 use crate::engine::Engine;
-use crate::engine::context::Context;
-use crate::events::{EventKind, Step, Subject};
-
-/// The limits between which the throughput chooses.
-const LADDER: [usize; 8] = [1, 2, 3, 4, 6, 8, 12, 16];
-
-/// The highest limit at the start, and the one without knowledge of the daemon's CPUs.
-const FIRST_MOST: usize = 8;
-const FIRST_UNKNOWN: usize = 4;
-
-/// A measurement counts at least so many steps.
-const SMALLEST_WINDOW: u32 = 8;
-
-/// How long a measurement is used; the load of the machine changes.
-const FRESH: Duration = Duration::from_secs(30);
-
-/// By how much a throughput must be higher: less is noise.
-const BETTER: f64 = 1.05;
+use crate::events::Step;
 
 /// The limit of each daemon.
 static LIMITS: Mutex<BTreeMap<String, Weak<WorkLimit>>> = Mutex::new(BTreeMap::new());
@@ -54,18 +38,32 @@ struct State {
     window: Option<Window>,
 }
 
-#[derive(Debug, Clone, Copy)]
+/// The steps that began after a time.
+#[derive(Debug)]
 struct Window {
     since: Instant,
     done: u32,
+    /// How long they took, together.
+    took: Duration,
+    of_kind: HashMap<Step, u32>,
 }
 
-/// Who does steps, for the events of their durations.
-#[derive(Debug, Clone)]
-pub(super) struct Steps {
-    limit: Arc<WorkLimit>,
-    context: Context,
-    subject: Subject,
+impl Window {
+    fn new(since: Instant) -> Self {
+        Self {
+            since,
+            done: 0,
+            took: Duration::ZERO,
+            of_kind: HashMap::new(),
+        }
+    }
+
+    /// The kind of most steps; `None` for a mixture. A start takes much longer than a creation, so
+    /// only throughputs of the same kind are compared.
+    fn kind(&self) -> Option<Step> {
+        let (step, count) = self.of_kind.iter().max_by_key(|(_, count)| **count)?;
+        (4 * count >= 3 * self.done).then_some(*step)
+    }
 }
 
 impl DockerEngine {
@@ -92,41 +90,6 @@ impl DockerEngine {
                 None => Arc::new(WorkLimit::adaptive(cpus)),
             }
         })
-    }
-}
-
-impl Steps {
-    pub(super) fn new(limit: &Arc<WorkLimit>, context: &Context, subject: Subject) -> Self {
-        let (limit, context) = (Arc::clone(limit), context.clone());
-        Self {
-            limit,
-            context,
-            subject,
-        }
-    }
-
-    /// Does a step as soon as the limit allows it, and sends the event of its duration.
-    pub(super) async fn run<T>(&self, step: Step, work: impl Future<Output = T>) -> T {
-        let asked = Instant::now();
-        let place = self.limit.enter().await;
-        let waited = asked.elapsed();
-        let done = self.timed(step, waited, work).await;
-        place.measure();
-        done
-    }
-
-    /// Does a step that is not limited, and sends the event of its duration.
-    pub(super) async fn time<T>(&self, step: Step, work: impl Future<Output = T>) -> T {
-        self.timed(step, Duration::ZERO, work).await
-    }
-
-    async fn timed<T>(&self, step: Step, waited: Duration, work: impl Future<Output = T>) -> T {
-        let began = Instant::now();
-        let done = work.await;
-        let took = began.elapsed();
-        self.context
-            .emit(self.subject.clone(), EventKind::Step { step, waited, took });
-        done
     }
 }
 
@@ -170,7 +133,7 @@ impl WorkLimit {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn enter(&self) -> Place<'_> {
+    pub(super) async fn enter(&self) -> Place<'_> {
         let permit = match self.places.try_acquire() {
             Ok(permit) => Some(permit),
             Err(_) => {
@@ -179,32 +142,43 @@ impl WorkLimit {
                 self.places.acquire().await.ok()
             }
         };
-        Place { limit: self, permit }
+        Place {
+            limit: self,
+            permit,
+            since: Instant::now(),
+        }
     }
 
     /// Counts a step that is done, and chooses the next limit after enough of them.
-    fn measure(&self) {
+    ///
+    /// While somebody waits, as many steps are in flight as the limit allows. So the throughput
+    /// follows from the mean duration of a step.
+    fn measure(&self, step: Step, began: Instant) {
         let now = Instant::now();
         let mut state = self.lock();
-        let Some(limit) = state.climb.as_ref().map(Climb::limit) else {
+        let Some((limit, enough)) = state.climb.as_ref().map(|climb| (climb.limit(), climb.window())) else {
             return;
         };
         if state.waiting == 0 {
             state.window = None;
             return;
         }
-        let window = state.window.get_or_insert(Window { since: now, done: 0 });
-        // The first one only begins the window.
-        let done = window.done;
-        window.done += 1;
-        let enough = u32::try_from(2 * limit).unwrap_or(u32::MAX).max(SMALLEST_WINDOW);
-        let took = now - window.since;
-        if done < enough || took.is_zero() {
+        let window = state.window.get_or_insert_with(|| Window::new(now));
+        // An earlier step began at another limit.
+        if began < window.since {
             return;
         }
-        let rate = f64::from(done) / took.as_secs_f64();
-        state.window = None;
-        let next = state.climb.as_mut().map_or(limit, |climb| climb.next(rate, now));
+        window.done += 1;
+        window.took += now - began;
+        *window.of_kind.entry(step).or_default() += 1;
+        if window.done < enough || window.took.is_zero() {
+            return;
+        }
+        let mean = window.took.as_secs_f64() / f64::from(window.done);
+        let (kind, rate) = (window.kind(), limit as f64 / mean);
+        state.window = Some(Window::new(now));
+        let climb = state.climb.as_mut();
+        let next = climb.map_or(limit, |climb| climb.next(kind, rate, now));
         match next.checked_sub(limit) {
             Some(more) => {
                 let kept = more.min(state.surplus);
@@ -236,14 +210,15 @@ impl Drop for Waiting<'_> {
 }
 
 /// A place for a step; free again when dropped.
-struct Place<'a> {
+pub(super) struct Place<'a> {
     limit: &'a WorkLimit,
     permit: Option<SemaphorePermit<'a>>,
+    since: Instant,
 }
 
 impl Place<'_> {
-    fn measure(self) {
-        self.limit.measure();
+    pub(super) fn measure(self, step: Step) {
+        self.limit.measure(step, self.since);
     }
 }
 
@@ -259,53 +234,6 @@ impl Drop for Place<'_> {
     }
 }
 
-/// Climbs to the limit with the highest throughput, and follows it.
-#[derive(Debug)]
-struct Climb {
-    /// The place on the ladder.
-    at: usize,
-    /// The throughput that was measured at each place, and when.
-    rates: [Option<(f64, Instant)>; LADDER.len()],
-}
-
-impl Climb {
-    fn new(cpus: Option<usize>) -> Self {
-        let first = cpus.map_or(FIRST_UNKNOWN, |cpus| (2 * cpus).clamp(1, FIRST_MOST));
-        let at = LADDER.iter().rposition(|limit| *limit <= first).unwrap_or(0);
-        Self {
-            at,
-            rates: [None; LADDER.len()],
-        }
-    }
-
-    fn limit(&self) -> usize {
-        LADDER[self.at]
-    }
-
-    /// Takes in the throughput at the present limit, and returns the next limit.
-    fn next(&mut self, rate: f64, now: Instant) -> usize {
-        let known = |at: Option<usize>| {
-            let (rate, measured) = self.rates.get(at?).copied().flatten()?;
-            (now - measured < FRESH).then_some(rate)
-        };
-        let here = known(Some(self.at)).map_or(rate, |before| f64::midpoint(before, rate));
-        let (down, up) = (
-            self.at.checked_sub(1),
-            Some(self.at + 1).filter(|at| *at < LADDER.len()),
-        );
-        let next = match (known(down), known(up)) {
-            (Some(lower), _) if lower > here * BETTER => down,
-            (_, Some(higher)) if higher > here * BETTER => up,
-            (_, None) if up.is_some() => up,
-            (None, _) => down,
-            _ => None,
-        };
-        self.rates[self.at] = Some((here, now));
-        self.at = next.unwrap_or(self.at);
-        self.limit()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -313,23 +241,87 @@ mod tests {
     use tokio::time::sleep;
 
     /// A daemon on which a step takes longer the more steps beyond `best` are in flight.
+    #[derive(Debug)]
+    struct Daemon {
+        best: usize,
+        /// By how much each step beyond the best number makes all of them slower.
+        slower: f64,
+        in_flight: Semaphore,
+    }
+
+    const PLACES: usize = 64;
+
+    impl Daemon {
+        fn new(best: usize, slower: f64) -> Arc<Self> {
+            let in_flight = Semaphore::new(PLACES);
+            Arc::new(Self {
+                best,
+                slower,
+                in_flight,
+            })
+        }
+
+        async fn step(&self, limit: &WorkLimit, step: Step, takes: Duration) {
+            let place = limit.enter().await;
+            let _one = self.in_flight.acquire().await;
+            let others = PLACES - self.in_flight.available_permits();
+            let slower = 1.0 + self.slower * others.saturating_sub(self.best) as f64;
+            let shared = others.max(self.best) as f64 / self.best as f64;
+            sleep(takes.mul_f64(slower * shared)).await;
+            place.measure(step);
+        }
+    }
+
     async fn throughput(limit: &Arc<WorkLimit>, best: usize, steps: usize) -> f64 {
-        let (in_flight, began) = (Arc::new(Semaphore::new(64)), Instant::now());
+        let (daemon, began) = (Daemon::new(best, 0.25), Instant::now());
         let mut tasks = JoinSet::new();
         for _ in 0..steps {
-            let (limit, in_flight) = (Arc::clone(limit), Arc::clone(&in_flight));
+            let (limit, daemon) = (Arc::clone(limit), Arc::clone(&daemon));
             tasks.spawn(async move {
-                let place = limit.enter().await;
-                let _one = in_flight.acquire().await;
-                let others = 64 - in_flight.available_permits();
-                let slower = 1.0 + 0.25 * others.saturating_sub(best) as f64;
-                sleep(Duration::from_millis(100).mul_f64(slower * others.max(best) as f64 / best as f64))
-                    .await;
-                place.measure();
+                daemon.step(&limit, Step::Start, Duration::from_millis(100)).await;
             });
         }
         while tasks.join_next().await.is_some() {}
         steps as f64 / began.elapsed().as_secs_f64()
+    }
+
+    /// How long 50 environments take that are wanted at the same time: all are created before the
+    /// first one starts, and a start takes much longer.
+    async fn fifty(limit: &Arc<WorkLimit>, best: usize) -> Duration {
+        let (daemon, began) = (Daemon::new(best, 0.06), Instant::now());
+        let mut tasks = JoinSet::new();
+        for number in 0..50 {
+            let (limit, daemon) = (Arc::clone(limit), Arc::clone(&daemon));
+            tasks.spawn(async move {
+                let uneven = Duration::from_millis(number % 7);
+                daemon
+                    .step(&limit, Step::Create, Duration::from_millis(20) + uneven)
+                    .await;
+                daemon
+                    .step(&limit, Step::Start, Duration::from_millis(200) + 5 * uneven)
+                    .await;
+            });
+        }
+        while tasks.join_next().await.is_some() {}
+        began.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn limit_of_a_burst_is_near_the_best() {
+        for (cpus, best) in [(2, 8), (2, 4), (2, 6), (8, 16), (1, 4), (4, 12)] {
+            let adaptive = Arc::new(WorkLimit::adaptive(Some(cpus)));
+            let mut ours = Vec::new();
+            for _ in 0..3 {
+                ours.push(fifty(&adaptive, best).await);
+            }
+            for fixed in [1, 4, 8, 16] {
+                let theirs = fifty(&Arc::new(WorkLimit::fixed(fixed)), best).await;
+                assert!(
+                    ours.iter().min().unwrap().as_secs_f64() < 1.10 * theirs.as_secs_f64(),
+                    "{cpus} {best}: {ours:?}, {theirs:?} with {fixed}"
+                );
+            }
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -367,13 +359,6 @@ mod tests {
         drop(held);
         drop(limit.enter().await);
         assert_eq!(limit.places.available_permits(), 1);
-    }
-
-    #[test]
-    fn first_limit_is_twice_the_number_of_cpus() {
-        for (cpus, limit) in [(Some(1), 2), (Some(2), 4), (Some(64), 8), (Some(0), 1), (None, 4)] {
-            assert_eq!(Climb::new(cpus).limit(), limit, "{cpus:?}");
-        }
     }
 
     #[test]

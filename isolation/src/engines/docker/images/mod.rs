@@ -41,7 +41,7 @@ pub use prune::ImagesPruned;
 pub use pull::{PullImage, PulledImage};
 pub use registry_error::RegistryError;
 
-pub(super) use pull::{Supply, Wanted, is_missing, missing};
+pub(super) use pull::{Found, Supply, Wanted, is_missing, missing};
 
 use super::DockerEngine;
 use crate::error::Result;

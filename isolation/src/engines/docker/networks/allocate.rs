@@ -121,8 +121,7 @@ fn config(subnet: Subnet) -> IpamConfig {
 /// The options by which containers on an internal network cannot reach the machine of the daemon,
 /// if the daemon has them.
 async fn gateway(docker: &Docker) -> engine_api::Result<DriverOptions> {
-    let version = docker.version().await?;
-    if version < ISOLATED || docker.is_podman() == Some(true) {
+    if !seals(docker).await? {
         return Ok(DriverOptions::default());
     }
     Ok([
@@ -130,6 +129,11 @@ async fn gateway(docker: &Docker) -> engine_api::Result<DriverOptions> {
         ("com.docker.network.bridge.gateway_mode_ipv6", "isolated"),
     ]
     .into())
+}
+
+/// Whether an internal network of the daemon cannot reach the machine of the daemon.
+pub(in crate::engines::docker) async fn seals(docker: &Docker) -> engine_api::Result<bool> {
+    Ok(docker.version().await? >= ISOLATED && docker.is_podman() != Some(true))
 }
 
 fn has(error: &engine_api::Error, texts: &[&str]) -> bool {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use engine_api::Docker;
 use engine_api::networks::{CreateNetwork, ListNetworks};
 
+use super::allocate::seals;
 use super::{Wanted, allocate};
 use crate::engine::NewEnvironment;
 use crate::engines::docker::diagnostics::to_error;
@@ -14,6 +15,10 @@ use crate::environment::id::EnvironmentId;
 use crate::error::Result;
 use crate::events::{EventKind, Subject};
 use crate::spec::network::NetworkSpec;
+
+/// The difference of a daemon whose internal networks reach its machine.
+const NOT_SEALED: &str = "the network is internal, but programs on it reach services of the daemon's machine that \
+     listen on all addresses; only Docker from version 28 on prevents that";
 
 /// The networks that an environment has created, by their names in its specification.
 pub(in crate::engines::docker) type OwnNetworks = BTreeMap<String, Owned>;
@@ -111,16 +116,21 @@ impl DockerEngine {
             labels: labels::of(new.id, new.name, new.spec)?.into(),
             ..CreateNetwork::default()
         };
-        let docker = docker.clone();
-        let allocating = async move { allocate(&docker, network, wanted).await };
+        let client = docker.clone();
+        let allocating = async move { allocate(&client, network, wanted).await };
         let (owned, reason) = completed(owned, allocating).await?;
+        let subject = Subject::Environment {
+            id: new.id.clone(),
+            name: new.name.to_owned(),
+            engine: NAME.to_owned(),
+        };
         if let Some(reason) = reason {
-            let subject = Subject::Environment {
-                id: new.id.clone(),
-                name: new.name.to_owned(),
-                engine: NAME.to_owned(),
-            };
-            new.context.emit(subject, EventKind::SubnetUnavailable { reason });
+            let unavailable = EventKind::SubnetUnavailable { reason };
+            new.context.emit(subject.clone(), unavailable);
+        }
+        if wanted.internal && !seals(docker).await.map_err(to_error)? {
+            let message = NOT_SEALED.to_owned();
+            new.context.emit(subject, EventKind::Warning { message });
         }
         Ok(owned)
     }

@@ -81,6 +81,9 @@ pub(super) struct Start {
     pub(super) shell: Option<&'static str>,
     /// Whether an init program is process 1.
     pub(super) init: bool,
+    /// Whether the log has a driver that every daemon has. Otherwise that is so only if there is a
+    /// main process.
+    pub(super) names_log: bool,
 }
 
 /// The shells that are tried, one after the other. The first one does not depend on the image's
@@ -94,6 +97,7 @@ impl Start {
         Self {
             shell: Some(SHELLS[0]),
             init: init.unwrap_or(needed),
+            names_log: false,
         }
     }
 }
@@ -152,7 +156,11 @@ mod tests {
 
     #[test]
     fn link_needs_a_shell_and_a_lease_an_init() {
-        let start = |shell, init| Start { shell, init };
+        let start = |shell, init| Start {
+            shell,
+            init,
+            names_log: false,
+        };
         let sh = Some(SHELLS[0]);
         let idle = OwnerLink::Idle;
         assert_eq!(idle.with(start(None, true), &Main::Idle), OwnerLink::None);

@@ -162,6 +162,7 @@ mod tests {
     const INIT: Start = Start {
         shell: Some("/bin/sh"),
         init: true,
+        names_log: false,
     };
 
     fn words(entry: &Entry) -> Vec<&str> {

@@ -171,7 +171,8 @@ pub(super) async fn resolve(docker: &Docker, reference: &str) -> Result<String> 
     match found {
         Ok(volume) => Ok(volume.on_daemon),
         Err(error) if error.is_not_found() => Err(Error::not_found(format!(
-            "the volume {reference} does not exist; create it: isolate volume create {reference}"
+            "the volume {reference} does not exist; create it: isolate volume create {reference}; a path of this \
+             machine begins with / or ./"
         ))),
         Err(error) => Err(error),
     }
