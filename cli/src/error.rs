@@ -245,7 +245,14 @@ impl From<isolation::Error> for CliError {
             }
         }
         match error.kind() {
-            isolation::ErrorKind::NoEngine | isolation::ErrorKind::Unavailable => cli.hint(NO_ENGINE),
+            isolation::ErrorKind::NoEngine | isolation::ErrorKind::Unavailable => {
+                // It may list every address that was tried.
+                if cli.message.len() > LONGEST {
+                    cli.message = brief(&cli.message);
+                }
+                cli.hint(NO_ENGINE)
+            }
+            isolation::ErrorKind::Unsupported if cli.mentions(NO_MAIN) => cli.hint(IDLE),
             isolation::ErrorKind::Unsupported => cli.hint(match error.alternatives() {
                 [] => "`isolate engines` lists the features of each engine".to_owned(),
                 names => format!(
@@ -253,7 +260,8 @@ impl From<isolation::Error> for CliError {
                     names.join(", ")
                 ),
             }),
-            isolation::ErrorKind::InvalidInput => cli,
+            // Their texts say what to do.
+            isolation::ErrorKind::InvalidInput | isolation::ErrorKind::Conflict => cli,
             _ => match error.diagnosis() {
                 Some(found) => {
                     let cause = found.cause;
@@ -264,6 +272,15 @@ impl From<isolation::Error> for CliError {
         }
     }
 }
+
+/// A longer message is a list.
+const LONGEST: usize = 600;
+
+/// The error of a call that needs a main process.
+const NO_MAIN: &str = "has no main process";
+
+const IDLE: &str = "it waits for commands: `isolate exec` runs one, `isolate stop` and `isolate kill` without a \
+                    signal end it; a command of `isolate create` is its main process";
 
 const NO_ENGINE: &str = "`isolate engines` lists the features of each engine, \
                          `isolate doctor` reports why no Docker daemon answers";

@@ -91,7 +91,10 @@ impl GroupFile {
         for (name, service) in &mut group.services {
             // Only the process that started an environment restarts it, and this process exits.
             if service.environment.restart.is_some() {
-                let what = format!("services.{name}.restart is not supported: nothing restarts a service");
+                let what = format!(
+                    "services.{name}.restart is not supported: only the process that starts a service restarts it, and \
+                     this one ends"
+                );
                 if !self.ignore_unsupported {
                     let hint = "remove it, or use --ignore-unsupported";
                     let message = format!("cannot use {}: {what}", file.display());

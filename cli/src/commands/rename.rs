@@ -12,7 +12,7 @@ pub(crate) struct Rename {
     /// Name or ID of the environment; a unique beginning of an ID is enough
     #[arg(value_name = "ENVIRONMENT")]
     environment: String,
-    /// The new name: letters, digits, '-', '_' and '.'
+    /// The new name: letters, digits, '-', '_' and '.'; at the creation it may be any text
     #[arg(value_name = "NAME")]
     name: String,
 }

@@ -1,5 +1,7 @@
 //! The value of `--volume`: `SRC:DST[:ro]`, as the docker command reads it.
 
+use std::path::Path;
+
 use isolation::{Mount, MountSource};
 
 use crate::parse;
@@ -16,6 +18,11 @@ pub(crate) fn volume(text: &str) -> Result<Mount, String> {
     };
     let source = match is_path(source) {
         true => MountSource::Host(parse::existing(source)?),
+        false if Path::new(source).is_file() => {
+            return Err(format!(
+                "{source:?} is the name of a volume; for the file in this directory write ./{text}"
+            ));
+        }
         false => MountSource::Volume(source.to_owned()),
     };
     Ok(Mount {
@@ -144,6 +151,8 @@ mod tests {
             (":/x", "SRC:DST"),
             ("data:", "SRC:DST"),
             ("data", "SRC:DST"),
+            // Tests run in the directory of the crate.
+            ("Cargo.toml:/x", "write ./Cargo.toml:/x"),
             ("", "SRC:DST"),
         ] {
             let error = volume(text).unwrap_err();

@@ -80,6 +80,7 @@ fn compose_file_of_the_directory_is_used() {
     );
     let again = project.fails(&["up", "--name", "shop"]);
     assert!(again.contains("a group with this name exists"), "{again}");
+    assert_eq!(again.matches("choose another name").count(), 1, "{again}");
     assert_eq!(project.ok(&["down", "-t", "0", "shop"]), "shop\n");
     assert_eq!(project.ok(&["ls"]).lines().count(), 1);
 }
@@ -123,11 +124,11 @@ fn service_that_ends_at_once_fails_the_group() {
 #[test]
 fn unsupported_key_is_an_error_or_a_warning() {
     let project = Project::new(
-        "services:\n  a:\n    image: busybox\n    entrypoint: [sleep, '9']\n    privileged: true\n    restart: always\n",
+        "services:\n  a:\n    image: busybox\n    entrypoint: [sleep, '9']\n    tty: true\n    restart: always\n",
     );
     let error = project.fails(&["up"]);
     assert!(
-        error.contains("line 5: services.a.privileged is not supported"),
+        error.contains("line 5: services.a.tty is not supported"),
         "{error}"
     );
     let ended = project.isolate(&["up", "--ignore-unsupported", "--name", "g"]);
