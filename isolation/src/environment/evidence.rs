@@ -13,7 +13,7 @@ use crate::diagnose::{Diagnosis, Evidence, FailedCommand};
 use crate::engine::instance::Findings;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::EventKind;
-use crate::logs::{LogEntry, LogOptions, OutputStream};
+use crate::logs::{LogEntry, LogLine, LogOptions, OutputStream};
 use crate::spec::main_process::Main;
 use crate::spec::network::NetworkMode;
 
@@ -83,7 +83,7 @@ impl Shared {
         let runs = matches!(evidence.status, Some(Status::Running | Status::Paused) | None);
         let last = |stream| self.last_lines(Some(stream), LINES, !runs, LIMIT);
         let (stdout, stderr) = tokio::join!(last(OutputStream::Stdout), last(OutputStream::Stderr));
-        (evidence.stdout, evidence.stderr) = (stdout, stderr);
+        (evidence.stdout, evidence.stderr) = (texts(&stdout), texts(&stderr));
         let of_this = self.events.of(&self.id);
         evidence.out_of_memory = of_this.iter().any(|event| event.kind == EventKind::OutOfMemory);
         let findings = self.findings(&evidence).await;
@@ -151,7 +151,7 @@ impl Shared {
         count: u64,
         has_ended: bool,
         limit: Duration,
-    ) -> Vec<String> {
+    ) -> Vec<LogLine> {
         let mut lines = VecDeque::new();
         let Some(logs) = self.instance.logs() else {
             return Vec::new();
@@ -166,7 +166,7 @@ impl Shared {
             let mut log = logs.read(&options).await?;
             while let Some(entry) = log.next().await? {
                 if let LogEntry::Line(line) = entry {
-                    lines.push_back(line.text_lossy().into_owned());
+                    lines.push_back(line);
                 }
                 if lines.len() as u64 > count {
                     lines.pop_front();
@@ -178,6 +178,11 @@ impl Shared {
         let _ = timeout(limit, read).await;
         lines.into()
     }
+}
+
+/// The texts of lines.
+pub(super) fn texts(lines: &[LogLine]) -> Vec<String> {
+    lines.iter().map(|line| line.text_lossy().into_owned()).collect()
 }
 
 /// Whether a shell runs a script: then the shell itself is not the program that could not be run.

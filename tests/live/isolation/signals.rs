@@ -22,7 +22,10 @@ impl Run {
         let name = format!("live{}", EnvironmentId::random().short());
         let state = tempfile::tempdir().unwrap();
         let (variable, reaper) = reaper();
-        let mut child = Process::new(program())
+        // A signal that was ignored when isolate is started stays ignored, such as SIGINT in a test
+        // that a script runs in the background.
+        let mut child = Process::new("env")
+            .args(["--default-signal", program()])
             .args([
                 "--host",
                 &subject.docker.address(),

@@ -184,9 +184,11 @@ pub(super) fn dropped(
         return Vec::new();
     }
     let has = in_force(host);
-    let quota_matches = host.cpu_period > 0
-        && i128::from(host.cpu_quota) * 1_000_000_000
-            == i128::from(asked.nano_cpus) * i128::from(host.cpu_period);
+    // A quota is a whole number of microseconds.
+    let billion: i128 = 1_000_000_000;
+    let asked_quota = i128::from(asked.nano_cpus) * i128::from(host.cpu_period);
+    let quota_matches =
+        host.cpu_period > 0 && (i128::from(host.cpu_quota) * billion - asked_quota).abs() < billion;
     let kept_ulimits = limits
         .ulimits
         .iter()

@@ -231,11 +231,18 @@ pub(super) async fn remove(docker: &Docker, kind: Kind, name: &str, id: &str) ->
 /// the environment itself, which is being removed.
 async fn remove_image(docker: &Docker, name: &str, id: &str) -> Result<bool> {
     let (began, mut is_alone) = (Instant::now(), false);
+    let mut failed = false;
     loop {
         match docker.images().remove(name, RemoveImage::default()).await {
             Ok(_) => return Ok(true),
             Err(error) if error.is_not_found() => return Ok(false),
             Err(error) if error.is_conflict() => {}
+            // Podman has this status for an image that is being removed by another call.
+            Err(error) if error.status() == Some(500) && !failed => {
+                failed = true;
+                sleep(PAUSE).await;
+                continue;
+            }
             Err(error) => return Err(to_error(error)),
         }
         // Asked before the last attempt: of two containers that end at the same time, the removal

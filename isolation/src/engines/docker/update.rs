@@ -13,6 +13,12 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::spec::limits::ResourceLimits;
 use crate::spec::limits::memory_swap::MemorySwap;
 
+/// The period of the kernel's scheduler for a quota of CPU time, in microseconds.
+const PERIOD: i64 = 100_000;
+
+/// How many billionths of a CPU are one microsecond of each period.
+const NANO_PER_MICROSECOND: i64 = 1_000_000_000 / PERIOD;
+
 impl DockerInstance {
     async fn change_limits(&self, wanted: &ResourceLimits) -> Result<()> {
         let Some(container) = self.container().await? else {
@@ -25,7 +31,8 @@ impl DockerInstance {
             self.check_use(memory).await?;
         }
         let containers = self.container.docker.containers();
-        let sent = containers.update(self.container.id(), body(&asked)?).await;
+        let body = body(&asked, self.container.podman)?;
+        let sent = containers.update(self.container.id(), body).await;
         let updated = match sent {
             Ok(updated) => updated,
             Err(error) if error.is_not_found() => return Err(Error::lost()),
@@ -86,13 +93,20 @@ fn with_swap(wanted: &ResourceLimits, now: &ResourceLimits) -> Result<ResourceLi
     Ok(asked)
 }
 
-fn body(asked: &ResourceLimits) -> Result<UpdateContainer> {
+fn body(asked: &ResourceLimits, podman: bool) -> Result<UpdateContainer> {
     let mut host = HostConfig::default();
     limits::write(asked, &mut host)?;
+    if podman && host.nano_cpus > 0 {
+        // It ignores `NanoCpus` here, without a warning.
+        (host.cpu_quota, host.cpu_period) = (host.nano_cpus / NANO_PER_MICROSECOND, PERIOD);
+        host.nano_cpus = 0;
+    }
     Ok(UpdateContainer {
         memory: host.memory,
         memory_swap: host.memory_swap,
         nano_cpus: host.nano_cpus,
+        cpu_quota: host.cpu_quota,
+        cpu_period: host.cpu_period,
         cpuset_cpus: host.cpuset_cpus,
         pids_limit: host.pids_limit,
         blkio_weight: host.blkio_weight,
@@ -143,7 +157,23 @@ mod tests {
             pids: Some(9),
             ..ResourceLimits::default()
         };
-        let sent = body(&with_swap(&pids, &limits(100, total(100))).unwrap()).unwrap();
+        let sent = body(&with_swap(&pids, &limits(100, total(100))).unwrap(), false).unwrap();
         assert_eq!((sent.memory, sent.memory_swap, sent.pids_limit), (0, 0, Some(9)));
+    }
+
+    #[test]
+    fn podman_gets_a_quota_of_cpu_time() {
+        let cpus = ResourceLimits {
+            cpus: Some(0.25),
+            ..ResourceLimits::default()
+        };
+        let sent = |podman| {
+            let sent = body(&cpus, podman).unwrap();
+            (sent.nano_cpus, sent.cpu_quota, sent.cpu_period)
+        };
+        assert_eq!(
+            (sent(false), sent(true)),
+            ((250_000_000, 0, 0), (0, 25_000, 100_000))
+        );
     }
 }

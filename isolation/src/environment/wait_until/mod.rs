@@ -13,6 +13,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout_at};
 
 pub use self::not_ready::NotReady;
+use super::evidence::texts;
 use super::health_count::HealthCount;
 use super::shared::Shared;
 use crate::BoxFuture;
@@ -22,7 +23,7 @@ use crate::engine::watch::Health;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{EventKind, Step};
 use crate::join;
-use crate::logs::{LogEntry, LogOptions};
+use crate::logs::{LogEntry, LogOptions, OutputStream};
 use crate::spec::health::HealthSpec;
 use crate::spec::validate::Faults;
 use crate::spec::wait_for::{DEFAULT_TIMEOUT, LogProbe, WaitFor};
@@ -130,14 +131,16 @@ impl Shared {
             Ok(Err(Failed::Unhealthy)) => (ErrorKind::Unhealthy, None),
             Err(_) => (ErrorKind::Timeout, None),
         };
+        let lines = self.last_lines(None, LAST_LINES, exit.is_some(), LAST_LINES_TIMEOUT);
+        let lines = lines.await;
+        let of_stderr = lines.iter().rfind(|line| line.stream == OutputStream::Stderr);
         let not_ready = NotReady {
             condition: condition.to_string(),
             elapsed: began.elapsed(),
             observed: notes.iter().filter_map(Note::get).collect(),
             exit,
-            last_lines: self
-                .last_lines(None, LAST_LINES, exit.is_some(), LAST_LINES_TIMEOUT)
-                .await,
+            last_lines: texts(&lines),
+            last_of_stderr: of_stderr.map(|line| line.text_lossy().into_owned()),
         };
         Err(Error::not_ready(kind, not_ready))
     }

@@ -32,8 +32,11 @@ pub struct NotReady {
     pub observed: Vec<String>,
     /// The exit status of the main process, if its exit ended the wait.
     pub exit: Option<ExitStatus>,
-    /// The last lines of the main process.
+    /// The last lines of the main process. Lines of standard output and of standard error have no
+    /// order between them, because an engine reads the two at the same time.
     pub last_lines: Vec<String>,
+    /// The last of these lines that was written to standard error: usually the reason.
+    pub last_of_stderr: Option<String>,
 }
 
 impl fmt::Display for NotReady {
@@ -50,7 +53,7 @@ impl fmt::Display for NotReady {
             [] => write!(f, "; waited for {}", self.condition)?,
             observed => write!(f, "; {}", observed.join("; "))?,
         }
-        match self.last_lines.last() {
+        match self.last_of_stderr.as_ref().or(self.last_lines.last()) {
             Some(line) => write!(f, "; last output: {line}"),
             None => Ok(()),
         }
@@ -58,3 +61,34 @@ impl fmt::Display for NotReady {
 }
 
 impl std::error::Error for NotReady {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reason_is_the_last_line_of_stderr() {
+        let mut not_ready = NotReady {
+            condition: "port 80".to_owned(),
+            elapsed: Duration::from_secs(1),
+            observed: Vec::new(),
+            exit: Some(ExitStatus::from_code(3)),
+            // The engine has read standard output later.
+            last_lines: ["no key DATABASE_URL", "reading the configuration"]
+                .map(str::to_owned)
+                .into(),
+            last_of_stderr: Some("no key DATABASE_URL".to_owned()),
+        };
+        assert!(
+            not_ready
+                .to_string()
+                .ends_with("; last output: no key DATABASE_URL")
+        );
+        not_ready.last_of_stderr = None;
+        let text = not_ready.to_string();
+        assert!(
+            text.ends_with("; last output: reading the configuration"),
+            "{text}"
+        );
+    }
+}
