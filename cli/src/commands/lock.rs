@@ -14,9 +14,9 @@ use crate::text_file;
 
 /// Write down what an environment consists of: image, interpreter, packages with digests, features
 ///
-/// The lock is JSON. `isolate run --locked FILE` makes a new environment equal to it before anything
-/// runs: packages that `isolate packages install` has added are installed again, those of Python
-/// from archives with the same digests, and every other difference is an error.
+/// The lock is JSON. `isolate run --locked FILE` makes a new environment equal to it before
+/// anything runs: packages that `isolate packages install` has added are installed again, those of
+/// Python from archives with the same digests, and every other difference is an error.
 #[derive(Debug, Args)]
 pub(crate) struct Lock {
     /// Name or ID of a running environment; a unique beginning of an ID is enough

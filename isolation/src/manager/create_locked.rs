@@ -10,7 +10,7 @@ use crate::spec::EnvironmentSpec;
 use crate::spec::lifetime::Lifetime;
 use crate::spec::main_process::Main;
 
-/// What to do if packages of the lock could be installed, but the specification runs programs first.
+/// What to do if packages of the lock could be installed, but other programs run first.
 const ADDED: &str = "; packages are installed from a lock only into a started environment without a main \
                      process, condition, health check or restart, which is not shared: put them into the \
                      image, or leave these out";

@@ -299,15 +299,37 @@ def installed():
         yield place, {normal(name_of(info)): info for info in infos}
 
 
-# uv reports no archives, but finds their digests: all of those that it would take.
-def found_by_uv(uv, directory):
+def file_digest(path):
     import hashlib
+
+    content = read(path)
+    return None if content is None else "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+# The digests of the archives in directories, by name and version.
+def archives_beside(places):
+    found = {}
+    for place in places:
+        for file in sorted(os.listdir(place)) if os.path.isdir(place) else []:
+            wheel, source = file.endswith(".whl"), file.endswith((".tar.gz", ".zip"))
+            stem = file[:-4] if file.endswith((".whl", ".zip")) else file[:-7]
+            parts = stem.split("-")[:2] if wheel else stem.rsplit("-", 1)
+            if (wheel or source) and len(parts) == 2:
+                key = normal(parts[0]), parts[1]
+                found.setdefault(key, []).append(file_digest(os.path.join(place, file)))
+    return {key: [one for one in digests if one] for key, digests in found.items()}
+
+
+# uv reports no archives, but finds their digests in an index: all of those that it would take.
+def found_by_uv(uv, directory):
     import json
     import subprocess
     import urllib.parse
     import urllib.request
 
     found, lines = {}, []
+    links = [place for option, place in zip(options, options[1:]) if option == "--find-links"]
+    beside = archives_beside(place for place in links if "://" not in place)
     for place, infos in installed():
         notes = noted(place)
         for name, info in infos.items():
@@ -321,19 +343,21 @@ def found_by_uv(uv, directory):
             parts = urllib.parse.urlsplit(url)
             if not url:
                 version = header(read(info, "METADATA") or b"", b"version:").decode()
+                found[name] = list(beside.get((name, version), []))
                 lines.append(f"{name}=={version}")
             elif parts.scheme == "file":
-                content = read(urllib.request.url2pathname(parts.path))
-                if content is not None:
-                    found[name] = ["sha256:" + hashlib.sha256(content).hexdigest()]
+                path = urllib.request.url2pathname(parts.path)
+                found[name] = [file_digest(path)] if os.path.isfile(path) else []
             elif parts.scheme in ("http", "https"):
                 lines.append(f"{name} @ {url}")
     path = os.path.join(directory, "installed.txt")
     with open(path, "w", encoding="utf-8") as file:
         file.write("\n".join(lines))
-    links = [part for pair in zip(options, options[1:]) if pair[0] == "--find-links" for part in pair]
-    links += ["--no-index"] if "--no-index" in options else []
-    command = [uv, "pip", "compile", "--generate-hashes", "--no-deps", "--no-header", "--no-annotate", "--quiet"]
+    no_index = "--no-index" in options
+    if no_index and not any("://" in place for place in links):
+        lines = []
+    links = [word for place in links for word in ("--find-links", place)] + ["--no-index"] * no_index
+    command = [uv, "pip", "compile", "--generate-hashes", "--no-deps", "--no-header", "--no-annotate"]
     command += ["--no-config", "--no-python-downloads", "--python", sys.executable, *links, "--", path]
     compiled = subprocess.run(command, capture_output=True, text=True) if lines else None
     # Without digests, a lock says that the package has none.
@@ -343,7 +367,7 @@ def found_by_uv(uv, directory):
             name = normal(line.split("==")[0].split(" @ ")[0].strip())
         elif "--hash=sha256:" in line:
             found.setdefault(name, []).append(line.split("--hash=")[1].split()[0])
-    return found
+    return {name: digests for name, digests in found.items() if digests}
 
 
 # Notes the archives of packages beside them, and forgets those of packages that are gone.

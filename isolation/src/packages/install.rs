@@ -77,6 +77,29 @@ impl fmt::Debug for PackageIndex {
     }
 }
 
+/// Where the packages of a lock come from.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct PackageSources {
+    /// The index (pip, uv and npm).
+    pub index: PackageIndex,
+    /// Directories in the environment, or addresses, with archives of packages (pip and uv).
+    pub find_links: Vec<String>,
+    /// How long an installation may take; 10 minutes by default.
+    pub timeout: Option<Duration>,
+}
+
+/// Shows no credentials.
+impl fmt::Debug for PackageSources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let links = self.find_links.iter().map(|link| without_credentials(link));
+        f.debug_struct("PackageSources")
+            .field("index", &self.index)
+            .field("find_links", &links.collect::<Vec<_>>())
+            .field("timeout", &self.timeout)
+            .finish()
+    }
+}
+
 impl InstallPackages {
     /// How long it may take.
     pub(super) fn timeout(&self) -> Duration {

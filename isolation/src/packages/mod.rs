@@ -23,12 +23,12 @@ mod apk;
 mod apt;
 mod export;
 mod install;
+mod install_locked;
 mod inventory;
 mod network;
 mod npm;
 mod pip;
 mod redact;
-mod sources;
 
 #[cfg(unix)]
 pub(crate) use self::pip::python as python_command;
@@ -47,9 +47,8 @@ use crate::environment::Environment;
 use crate::error::{Error, ErrorKind, Result};
 
 pub use export::LockFormat;
-pub use install::{InstallPackages, PackageIndex};
+pub use install::{InstallPackages, PackageIndex, PackageSources};
 pub use inventory::{Package, PackageChange, differences};
-pub use sources::PackageSources;
 
 /// How long a listing may take.
 const LIST_TIMEOUT: Duration = Duration::from_secs(60);

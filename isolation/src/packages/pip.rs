@@ -2,10 +2,9 @@
 
 use serde::Deserialize;
 
-use super::install::{InstallPackages, PackageIndex};
+use super::install::{InstallPackages, PackageIndex, PackageSources};
 use super::inventory::Package;
 use super::redact::without_credentials;
-use super::sources::PackageSources;
 use super::{INSTALL_TIMEOUT, LIST_TIMEOUT, PackageManager, Packages};
 use crate::command::Command;
 use crate::command::input::Input;

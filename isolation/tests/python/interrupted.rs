@@ -122,7 +122,7 @@ async fn damaged_package_is_named_or_installed_again() {
     );
 }
 
-/// A build that starts a compiler, which does not end. The number is found in the list of processes.
+/// A build that starts a compiler, which does not end. The list of processes shows the number.
 const BUILD: &str = "import os, subprocess
 def get_requires_for_build_wheel(config_settings=None): return []
 def build_wheel(directory, config_settings=None, metadata_directory=None):

@@ -160,7 +160,7 @@ async fn lock_lists_what_cannot_be_installed() {
     for part in ["pip: probe_top: removed 1.0", "without a main process"] {
         assert!(error.to_string().contains(part), "{error}");
     }
-    // A package whose archive nobody knows.
+    // A package without the digest of its archive.
     let mut lock = locked.lock.clone();
     let all = lock.packages.get_mut("pip").unwrap();
     let top = all.iter_mut().find(|one| one.is_named("probe-top")).unwrap();

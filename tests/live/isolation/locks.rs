@@ -43,7 +43,7 @@ async fn pip(to: &Path) {
     made.destroy().await.unwrap();
 }
 
-/// An image with Python and pip, which belong to nobody else.
+/// An image with Python and pip, whose packages no distribution manages.
 async fn image_with_pip(subject: &Subject, pip: &Path) -> String {
     let python = image_with_python(subject).await;
     let (manager, prefix) = manager(subject);

@@ -2,8 +2,8 @@
 //! all environments.
 //!
 //! - `registry`, `registry_access`, `registry_auth`, `http` download an image into an OCI layout.
-//! - `blobs`, `description` read archives and layouts; `entries`, `streams`, `unpack`, `owners` turn
-//!   layers into a tree.
+//! - `blobs`, `description` read archives and layouts; `entries`, `streams`, `unpack`, `owners`
+//!   turn layers into a tree.
 //! - `store` keeps the trees.
 //!
 //! ```no_run

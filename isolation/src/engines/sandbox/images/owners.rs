@@ -11,7 +11,7 @@ use super::super::mapped;
 use super::unpack::Owners;
 use crate::error::{Error, Result};
 
-/// Changes owners, and then the modes that this has cleared: the root, and the directories of lists.
+/// Changes owners, and then the modes that this has cleared: the root, the directories of lists.
 const GIVE: &str = r#"cd -- "$1" || exit 1
 for list in "$2"/*; do
 [ ! -f "$list" ] || xargs -0 chown -h -- "${list##*/}" <"$list" || exit 1

@@ -106,8 +106,8 @@ impl<'a> Tree<'a> {
         Ok(())
     }
 
-    /// Sets what was left for the end. Returns what was left out, what is left of the limit, and the
-    /// files that are to be given away, as paths below the tree.
+    /// Sets what was left for the end. Returns what was left out, what is left of the limit, and
+    /// the files that are to be given away, as paths below the tree.
     pub(super) fn finish(self) -> Result<(LeftOut, u64, Owners)> {
         let mut directories: Vec<_> = self.directories.iter().collect();
         // A directory without permission to enter it comes after those in it.

@@ -1,36 +1,9 @@
-//! Packages of a lock: what a package manager has to install, and from where.
+//! Packages of a lock: which a package manager can install, and how.
 
-use std::fmt;
-use std::time::Duration;
-
-use super::install::{InstallPackages, PackageIndex, check_word};
+use super::install::{InstallPackages, PackageIndex, PackageSources, check_word};
 use super::inventory::Package;
-use super::redact::without_credentials;
 use super::{PackageManager, Packages, pip};
 use crate::error::Result;
-
-/// Where the packages of a lock come from.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct PackageSources {
-    /// The index (pip, uv and npm).
-    pub index: PackageIndex,
-    /// Directories in the environment, or addresses, with archives of packages (pip and uv).
-    pub find_links: Vec<String>,
-    /// How long an installation may take; 10 minutes by default.
-    pub timeout: Option<Duration>,
-}
-
-/// Shows no credentials.
-impl fmt::Debug for PackageSources {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let links = self.find_links.iter().map(|link| without_credentials(link));
-        f.debug_struct("PackageSources")
-            .field("index", &self.index)
-            .field("find_links", &links.collect::<Vec<_>>())
-            .field("timeout", &self.timeout)
-            .finish()
-    }
-}
 
 impl Package {
     /// Whether a package manager can install exactly this one.
