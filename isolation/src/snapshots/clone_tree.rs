@@ -7,10 +7,10 @@
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -24,6 +24,9 @@ use crate::files::dir::{Dir, Kind};
 
 /// How deep a directory may be. Each level holds a file descriptor.
 const DEEPEST: usize = 256;
+
+/// A file that is copied in less time than its content is shared.
+const SMALL: u64 = 64 << 10;
 
 /// The most threads of one copy.
 const THREADS: usize = 4;
@@ -232,7 +235,7 @@ impl Cloning<'_> {
         (self.look)(to.strip_prefix(self.top).unwrap_or(to), from, meta)?;
         let mut options = OpenOptions::new();
         let mut file = options.write(true).create_new(true).mode(0o600).open(to)?;
-        copy_content(from, &mut file)?;
+        copy_content(from, meta.len(), &mut file)?;
         let kind = EntryKind::File {
             size: meta.len(),
             chunks: Vec::new(),
@@ -274,8 +277,22 @@ impl Drop for Busy<'_> {
     }
 }
 
-/// Copies the content of a file; shared with the original if the file system can do that.
-pub(crate) fn copy_content(from: &File, to: &mut File) -> io::Result<()> {
+/// Copies the content of a file of this size, from its beginning; shared with the original if the
+/// file system can do that, and it saves time.
+pub(crate) fn copy_content(from: &File, size: u64, to: &mut File) -> io::Result<()> {
+    if size <= SMALL {
+        let mut content = vec![0; usize::try_from(size).unwrap_or_default()];
+        let mut length = 0;
+        while length < content.len() {
+            match from.read_at(&mut content[length..], length as u64) {
+                Ok(0) => content.truncate(length),
+                Ok(read) => length += read,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        return to.write_all(&content);
+    }
     #[cfg(target_os = "linux")]
     if rustix::fs::ioctl_ficlone(&*to, from).is_ok() {
         return Ok(());

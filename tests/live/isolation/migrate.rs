@@ -172,11 +172,14 @@ async fn everything_moves_to_another_daemon() {
             ..spec()
         };
         let source = active(&manager, wanted).await;
-        let look = format!("{LOOK}; cat /data/x /etc/own; stat -c '%u:%g %a' /data/x");
+        let look = format!(
+            "{LOOK}; cat /data/x /etc/own; stat -c '%u:%g %a' /data/x; stat -c '%F %u:%g %a %h' o n p"
+        );
         sh(&source, FILES).await;
         sh(
             &source,
-            "echo x >/etc/own && echo v >/data/x && chown 5:6 /data/x",
+            "echo x >/etc/own && echo v >/data/x && chown 5:6 /data/x && mkfifo p && echo o >o && \
+             chown 7:8 o && chmod 4755 o && ln o n",
         )
         .await;
         let before = sh(&source, &look).await;

@@ -267,6 +267,6 @@ fn copy_file(source: &Path, target: &Path) -> io::Result<()> {
         .create_new(true)
         .mode(meta.mode() & 0o777)
         .open(target)?;
-    copy_content(&from, &mut to)?;
+    copy_content(&from, meta.len(), &mut to)?;
     to.set_times(FileTimes::new().set_modified(meta.modified()?))
 }
