@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 use crate::spec::spec_tables::{Description, Kind};
 
 /// Names in the table that are not described: older clients send them, or they are keys of a map.
-const NOT_DESCRIBED: [&str; 5] = [
+const NOT_DESCRIBED: [&str; 6] = [
     "ContainerCreate HostConfig.LogConfig.Config.max-file",
     "ContainerCreate HostConfig.LogConfig.Config.max-size",
+    "ContainerCreate HostConfig.StorageOpt.size",
     "ContainerExec Container",
     "NetworkCreate CheckDuplicate",
     "SystemAuth identitytoken",
