@@ -82,12 +82,18 @@ mod fake_engine {
 }
 
 mod isolation {
+    #[cfg(unix)]
+    mod another_daemon; // two daemons on sockets: migrations, and a pause that gc ends
+    mod buildkit; // builds in a session, on a scripted engine
     mod bundle; // bundles contain no secret
     mod configuration; // what the keys of a configuration do, on the fake engine
+    mod creation_bundles; // bundles of failed creations
     mod daemon_differences; // an init program, logs, files of other machines, names on networks
     mod default_limits; // default limits without a question to the daemon, on the fake engine
     mod diagnoses; // the causes of recorded failures
+    mod disk_limits; // disk limits: enforced or measured
     mod docker_engine; // the docker engine on the fake engine: an error at any point leaves nothing behind
+    mod environment_lock; // locks of environments in containers
     #[cfg(unix)]
     mod group_files; // files of a group with contents of its own
     mod hanging; // a daemon that accepts connections and does not answer
@@ -95,6 +101,8 @@ mod isolation {
     mod lifecycle; // the docker engine on the fake engine: stop, wait, open, and changes by others
     mod logs; // followed logs while the connection to the daemon is lost
     mod lost_connection; // connections to the daemon that end: of the owner, of the events
+    #[cfg(unix)]
+    mod migration_losses; // what a container loses on its way to this machine
     mod names; // names of environments, networks and volumes
     mod networks; // networks of the docker engine: their subnets, and who is on them
     mod planted; // planted failures on the fake engine, and their causes
@@ -104,6 +112,9 @@ mod isolation {
     #[cfg(unix)]
     mod restored_elsewhere; // a snapshot of each engine on each other one
     #[cfg(unix)]
+    mod shared_container; // one container for several managers
+    #[cfg(unix)]
     mod state_walk; // random snapshots, forks, restores and migrations
     mod terminals; // sizes of terminals
+    mod volumes; // volumes that belong to no environment, on the fake engine
 }

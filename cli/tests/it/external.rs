@@ -29,12 +29,12 @@ impl Place {
         place
     }
 
-    fn environments(&self) -> PathBuf {
+    pub(crate) fn environments(&self) -> PathBuf {
         self.base.path().join("environments")
     }
 
     /// The engine that a script offers.
-    fn engine(&self, script: &str) -> ExternalEngine {
+    pub(crate) fn engine(&self, script: &str) -> ExternalEngine {
         ExternalEngine::at("other", executable(self.base.path(), "other", script))
     }
 
@@ -92,7 +92,7 @@ async fn create(manager: &Manager) -> isolation::Result<Environment> {
 }
 
 /// Answers `hello` as a peer of this version does, then runs a script.
-fn greeting(version: u32, script: &str) -> String {
+pub(crate) fn greeting(version: u32, script: &str) -> String {
     format!(
         r#"read -r line; echo '{{"id": 1, "result": {{"version": {version}, "engines": ["x"]}}}}'; {script}"#
     )

@@ -43,6 +43,8 @@ mod secrets; // values of environment variables that are passed on
 #[cfg(unix)]
 mod served; // `isolate serve` of the engine `virtualenv`, forks, snapshots, packages
 #[cfg(unix)]
+mod served_docker; // `isolate serve` of the engine `docker`, and breaches of the protocol in streams
+#[cfg(unix)]
 mod service; // `isolate port, logs, wait, stats`, on an engine in memory
 #[cfg(unix)]
 mod shared; // `isolate run --shared`

@@ -53,7 +53,7 @@ impl Manager {
         let destroyed = environment.destroy().await;
         let found = found?;
         destroyed?;
-        let mut all = missing_features(selection, lock);
+        let mut all = missing_features(selection, lock).await;
         all.extend(lock.differences(&found));
         let lacking = lock.lacking(&found);
         let can = lacking
@@ -87,7 +87,7 @@ impl Manager {
             Box::pin(self.verify(selection, &spec, lock)).await?;
             return Box::pin(self.create_on(selection, spec)).await;
         }
-        conflict(&missing_features(selection, lock), "")?;
+        conflict(&missing_features(selection, lock).await, "")?;
         let is_kept = spec.lifetime == Lifetime::Kept;
         let spec = EnvironmentSpec {
             // It is destroyed if this is dropped.
@@ -151,9 +151,11 @@ fn can_be_completed(spec: &EnvironmentSpec) -> bool {
         && spec.lifetime != Lifetime::Shared
 }
 
-/// The features of the lock that the engine does not have.
-fn missing_features(selection: &Selection, lock: &EnvironmentLock) -> Vec<String> {
-    let missing = selection.capabilities.missing(&lock.features);
+/// The features of the lock that the engine does not have. The selection knows only those that the
+/// specification needs.
+async fn missing_features(selection: &Selection, lock: &EnvironmentLock) -> Vec<String> {
+    let probe = selection.engine.probe_for(&lock.features).await;
+    let missing = probe.capabilities.missing(&lock.features);
     let missing = missing.iter().map(|one| {
         let engine = selection.engine.name();
         format!(

@@ -76,3 +76,18 @@ impl Packages<'_> {
         Ok(output.stdout_text())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn format_is_read_by_its_name() {
+        for format in [LockFormat::Pylock, LockFormat::Requirements] {
+            assert_eq!(format.word().parse::<LockFormat>().unwrap(), format);
+        }
+        let error = "toml".parse::<LockFormat>().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(error.to_string().contains("pylock or requirements"), "{error}");
+    }
+}

@@ -145,7 +145,7 @@ impl Packages<'_> {
         let work = async {
             options.check(self.manager)?;
             self.check_owner()?;
-            let named = options.names.iter().map(|name| base_name(name));
+            let named = options.names.iter().map(|name| base_name(self.manager, name));
             self.check_installed(&self.installed().await?, named.flatten())?;
             let upgrade = true;
             self.do_install(&InstallPackages { upgrade, ..options }).await
@@ -303,7 +303,7 @@ impl Packages<'_> {
         };
         match output.exit.code {
             _ if output.exit.timed_out => {
-                let why = format!("{program} did not end within {} s", timeout.as_secs());
+                let why = format!("{program} did not end within {} s", timeout.as_secs_f64());
                 Err(Error::new(ErrorKind::Timeout, why))
             }
             0 => Ok(output),
@@ -331,8 +331,10 @@ pub struct Installation {
 }
 
 /// The name in a requirement such as `flask[async]>=3`; `None` for a path or an address.
-fn base_name(requirement: &str) -> Option<&str> {
-    let end = |c: char| c.is_whitespace() || "[<>=!~;@(".contains(c);
+fn base_name(manager: PackageManager, requirement: &str) -> Option<&str> {
+    // apt: `curl:arm64`, `curl/stable`.
+    let of_apt = |c: char| manager == PackageManager::Apt && matches!(c, ':' | '/');
+    let end = |c: char| c.is_whitespace() || "[<>=!~;@(".contains(c) || of_apt(c);
     // The name of a package of npm may begin with a scope.
     let start = usize::from(requirement.starts_with('@'));
     let rest = &requirement[start..];
@@ -347,15 +349,33 @@ mod tests {
 
     #[test]
     fn name_ends_before_its_version() {
-        for (requirement, name) in [
-            ("flask", Some("flask")),
-            ("Flask_Login[async]>=3; python_version < '4'", Some("Flask_Login")),
-            ("curl=8.5.0-2", Some("curl")),
-            ("@a/b@1", Some("@a/b")),
-            ("x @ https://h/x.whl", None),
-            ("./wheels/x.whl", None),
+        use PackageManager::{Apk, Apt, Npm, Pip};
+        for (manager, requirement, name) in [
+            (Pip, "flask", Some("flask")),
+            (
+                Pip,
+                "Flask_Login[async]>=3; python_version < '4'",
+                Some("Flask_Login"),
+            ),
+            (Apt, "curl=1:8.5.0-2", Some("curl")),
+            (Apt, "libc6:arm64", Some("libc6")),
+            (Apt, "curl/stable", Some("curl")),
+            (Apk, "curl~8.5", Some("curl")),
+            (Npm, "@a/b@1", Some("@a/b")),
+            (Pip, "x @ https://h/x.whl", None),
+            (Pip, "./wheels/x.whl", None),
         ] {
-            assert_eq!(base_name(requirement), name, "{requirement}");
+            assert_eq!(base_name(manager, requirement), name, "{requirement}");
         }
+    }
+
+    #[test]
+    fn package_manager_is_read_by_its_name() {
+        for manager in PackageManager::ALL {
+            assert_eq!(manager.name().parse::<PackageManager>().unwrap(), manager);
+        }
+        let error = "yum".parse::<PackageManager>().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(error.to_string().contains("pip, uv, apt, apk or npm"), "{error}");
     }
 }

@@ -154,10 +154,10 @@ pub(super) async fn uninstall(packages: &Packages<'_>, installed: &[Package], na
 
 /// Runs the driver, a second time if the first one has created a virtual environment.
 async fn run(packages: &Packages<'_>, mut command: Command) -> Result<CommandOutput> {
-    command.timeout.get_or_insert(INSTALL_TIMEOUT);
+    let timeout = *command.timeout.get_or_insert(INSTALL_TIMEOUT);
     match packages.execute(command.clone()).await? {
-        output if output.exit.code == AGAIN => packages.run(command, INSTALL_TIMEOUT).await,
-        output => packages.succeeded(output, INSTALL_TIMEOUT),
+        output if output.exit.code == AGAIN => packages.run(command, timeout).await,
+        output => packages.succeeded(output, timeout),
     }
 }
 

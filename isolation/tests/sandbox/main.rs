@@ -8,8 +8,10 @@
 mod engine; // the behaviour of every engine, also as an ordinary user
 mod images; // images without a daemon
 mod isolation_inside; // what cannot be seen and done from inside
+mod layouts; // layouts of OCI and of `docker save`
 mod main_process; // the program of an image
 mod owner; // the end of the owner, and other processes
+mod packages; // package managers, played by scripts
 mod registry; // images from a registry
 mod snapshots; // forks and snapshots
 mod support; // an engine with a directory of its own

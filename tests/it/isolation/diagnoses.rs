@@ -1,7 +1,7 @@
 //! The causes of the failures that `tests/live/isolation/failures.rs` has planted and recorded, and
 //! of texts that no engine of the tests writes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use isolation::{ErrorKind, Evidence, ExitStatus, LikelyCause, diagnose};
@@ -18,6 +18,7 @@ struct Recorded {
 fn causes_of_recorded_failures_are_named() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("evidence");
     let (mut wrong, mut engines, mut cases) = (Vec::new(), 0, BTreeSet::new());
+    let mut texts = BTreeMap::new();
     for engine in std::fs::read_dir(directory).unwrap() {
         engines += 1;
         for file in std::fs::read_dir(engine.unwrap().path()).unwrap() {
@@ -29,6 +30,14 @@ fn causes_of_recorded_failures_are_named() {
             }
             assert!(!found.because.is_empty(), "{}", file.display());
             cases.insert(file.file_stem().unwrap().to_owned());
+            // Each cause has a sentence of its own.
+            let before = texts.insert(found.cause.to_string(), found.cause);
+            assert!(
+                before.is_none_or(|before| before == found.cause),
+                "{}",
+                found.cause
+            );
+            assert!(!found.cause.hint().is_empty() && !found.cause.hint().ends_with('.'));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -67,6 +67,33 @@ async fn paused_environment_says_how_to_resume_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn pause_by_somebody_else_counts() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let manager = manager(&fake);
+    let environment = active(&manager, spec()).await;
+    let (docker, name) = container(&fake);
+    let containers = docker.containers();
+    containers.pause(&name).await.unwrap();
+    environment.pause().await.unwrap();
+    assert_eq!(environment.status(), Status::Paused);
+    containers.unpause(&name).await.unwrap();
+    environment.unpause().await.unwrap();
+    assert_eq!(environment.status(), Status::Running);
+    containers.kill(&name, Default::default()).await.unwrap();
+    let error = environment.pause().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::WrongStatus, "{}", chain(&error));
+    assert_eq!(environment.status(), Status::Stopped);
+    environment.start().await.unwrap();
+    // The daemon refuses it, and nothing else explains that.
+    fake.fail_next("POST", "/pause", Fault::internal_error("cannot freeze"));
+    let error = environment.pause().await.unwrap_err();
+    assert!(chain(&error).contains("cannot freeze"), "{}", chain(&error));
+    tests::scenarios::remove(&docker, &name).await.unwrap();
+    let error = environment.pause().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Lost, "{}", chain(&error));
+}
+
+#[tokio::test(start_paused = true)]
 async fn stop_sends_whole_seconds_and_removal_its_volumes() {
     let fake = FakeEngine::new().with_image(IMAGE);
     let manager = manager(&fake);

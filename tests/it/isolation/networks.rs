@@ -207,7 +207,14 @@ async fn second_holder_of_an_alias_is_an_error() {
     other.disconnect_network("n").await.unwrap();
     let error = other.connect_network("n", &["db".to_owned()]).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict, "{}", chain(&error));
+    // Also on a network that is not its main one.
+    let mut joining = private();
+    joining.network.join = vec!["n".to_owned()];
+    joining.network.aliases_on = [("n".to_owned(), vec!["db".to_owned()])].into();
+    let error = create(&manager, joining.clone()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict, "{}", chain(&error));
     first.destroy().await.unwrap();
+    made(&manager, joining).await.destroy().await.unwrap();
     other.connect_network("n", &["db".to_owned()]).await.unwrap();
 }
 

@@ -7,8 +7,8 @@ use engine_api::containers::RemoveContainer;
 use fake_engine::{FakeEngine, Fault};
 use isolation::engines::docker::{DockerEngine, PullPolicy};
 use isolation::{
-    Command, CopyIn, EngineChoice, EnvironmentSpec, ErrorKind, EventKind, Manager, ManagerOptions, PoolMiss,
-    PoolStats, Registry,
+    Command, CopyIn, EngineChoice, EnvironmentSpec, ErrorKind, EventKind, Lifetime, Main, Manager,
+    ManagerOptions, Mount, NetworkMode, PoolMiss, PoolStats, Registry,
 };
 use tests::chain;
 
@@ -256,6 +256,45 @@ async fn environment_that_cannot_be_prepared_has_a_reason() {
     manager.shutdown().await.unwrap();
     let error = manager.prepare(&AUTO, spec()).await.unwrap_err();
     assert!(chain(&error).contains("shut down"), "{}", chain(&error));
+    assert_eq!(fake.resources(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn specification_that_is_not_prepared_says_why() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let manager = manager(&fake, 1);
+    let with = |change: &dyn Fn(&mut EnvironmentSpec)| {
+        let mut spec = spec();
+        change(&mut spec);
+        spec
+    };
+    let mount = Mount::host(std::env::temp_dir(), "/tmp");
+    for (spec, words) in [
+        (with(&|spec| spec.lifetime = Lifetime::Kept), "kept or shared"),
+        (with(&|spec| spec.name = Some("web".to_owned())), "it has a name"),
+        (
+            with(&|spec| spec.network.ports.push("8080:80".parse().unwrap())),
+            "a fixed port of the host",
+        ),
+        (
+            with(&|spec| {
+                spec.network.mode = NetworkMode::Private;
+                spec.network.aliases.push("db".to_owned());
+            }),
+            "aliases on a network",
+        ),
+        (
+            with(&|spec| {
+                spec.main = Main::Command(Command::new(["sleep", "1000"]));
+                spec.mounts.push(mount.clone());
+            }),
+            "mount it read-only",
+        ),
+    ] {
+        let error = manager.prepare(&AUTO, spec).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{}", chain(&error));
+        assert!(chain(&error).contains(words), "{words}: {}", chain(&error));
+    }
     assert_eq!(fake.resources(), [""; 0]);
 }
 

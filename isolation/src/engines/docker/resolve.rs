@@ -100,6 +100,7 @@ async fn of_networks(
         .filter(|name| !network.own.contains_key(*name))
     {
         let found = networks::resolve(docker, name).await?;
+        networks::check_aliases(docker, &found, &network.aliases_for(name), "").await?;
         names.insert(name.clone(), found.name.clone());
         existing.push(found);
     }

@@ -206,10 +206,14 @@ async fn outside(source: &Environment, from: &Side) -> Result<Vec<LeftOut>> {
         return Ok(lost);
     };
     let top = PathBuf::from(&from.path);
+    let mounts = &source.spec().mounts;
     let is_outside = |path: &&String| {
         let path = Path::new(path.as_str());
-        // A directory is changed if something in it is.
-        !path.starts_with(&top) && !top.starts_with(path)
+        // A directory is changed if something in it is, or is mounted in it.
+        let has_mount = mounts
+            .iter()
+            .any(|mount| Path::new(&mount.target).starts_with(path));
+        !path.starts_with(&top) && !top.starts_with(path) && !has_mount
     };
     let files: Vec<&String> = changed.iter().filter(is_outside).collect();
     let parents = |path: &&&String| !files.iter().any(|other| other.starts_with(&format!("{path}/")));

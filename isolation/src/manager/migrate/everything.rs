@@ -52,7 +52,8 @@ impl Manager {
         let mut lost = always_lost();
         lost.extend(contents.left_out);
         let mut blocked = Vec::new();
-        for network in &spec.network.join {
+        let of_others = |network: &&String| !spec.network.own.contains_key(*network);
+        for network in spec.network.join.iter().filter(of_others) {
             blocked.push(crate::snapshots::LeftOut::new(
                 format!("the network {network}"),
                 "it belongs to others; create it there, and remove this from the specification",

@@ -182,6 +182,37 @@ mod tests {
         );
     }
 
+    fn part(id: &str, bytes: u8, ends: bool) -> Vec<u8> {
+        let mut part = [field(1, id.as_bytes()), field(2, b"d"), vec![4 << 3, bytes]].concat();
+        if ends {
+            part.extend(field(8, &[8, 1]));
+        }
+        field(2, &part)
+    }
+
+    #[test]
+    fn part_of_a_step_is_reported_once() {
+        let mut log = BuildLog::default();
+        let mut shown = String::new();
+        let warning = field(4, &[field(1, b"d"), field(3, b"old syntax")].concat());
+        for trace in [
+            part("sha256:1", 5, false),
+            step("[1/1] FROM base", false, ""),
+            part("sha256:1", 7, true),
+            part("sha256:1", 7, true),
+            part("resolve", 0, true),
+            warning,
+            step("[1/1] FROM base", true, ""),
+            part("sha256:2", 7, true),
+        ] {
+            log.add(&line(&trace), &mut |text| shown.push_str(text)).unwrap();
+        }
+        assert_eq!(
+            shown,
+            "#1 [1/1] FROM base\n#1 sha256:1 7 bytes done\n#1 resolve done\n#1 WARNING: old syntax\n#1 DONE\n"
+        );
+    }
+
     #[test]
     fn endless_line_is_not_kept() {
         let mut log = BuildLog::default();

@@ -66,11 +66,14 @@ impl Volumes<'_> {
     pub async fn copy_out(&self, reference: &str, source: &str, target: impl AsRef<Path>) -> Result<()> {
         let copied = async {
             validate::text("the source of the copy", source)?;
-            let source = inside(source)?;
+            let path = inside(source)?;
             let access = self.access(&self.find(reference).await?).await?;
-            let copied = files::copy_out(&access.container, &mounts(), &source, target.as_ref()).await;
+            let copied = files::copy_out(&access.container, &mounts(), &path, target.as_ref()).await;
             access.remove().await;
-            copied
+            copied.map_err(|error| match error.is_not_found() {
+                true => Error::not_found(format!("{source} does not exist in the volume")),
+                false => error,
+            })
         };
         let copied = copied.await;
         copied.map_err(|error| error.during("copy out of the volume", reference))

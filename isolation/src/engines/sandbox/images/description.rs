@@ -125,10 +125,10 @@ impl Descriptor {
     fn name(&self) -> Option<String> {
         let annotations = self.annotations.as_ref()?;
         let whole = annotations.get("io.containerd.image.name");
-        let reference = whole.or_else(|| annotations.get("org.opencontainers.image.ref.name"))?;
-        // It may be a tag alone, which names nothing.
-        let parsed: ImageReference = reference.parse().ok()?;
-        whole.map(|_| parsed.familiar())
+        // Of Podman and skopeo it is the whole name, else a tag alone, which names nothing.
+        let reference = annotations.get("org.opencontainers.image.ref.name");
+        let reference = reference.filter(|name| name.contains([':', '/']));
+        familiar(whole.or(reference)?)
     }
 }
 

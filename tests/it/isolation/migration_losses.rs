@@ -1,0 +1,147 @@
+//! What a migration of a container to this machine loses: the plan names each part of the
+//! specification that the other engine does not have.
+
+use std::collections::BTreeMap;
+
+use engine_api::Docker;
+use fake_engine::FakeEngine;
+use isolation::engines::basic::BasicEngine;
+use isolation::engines::docker::{DockerEngine, VolumeOptions};
+use isolation::{
+    Command, Destination, Engine, EngineChoice, EnvironmentSpec, Feature, HealthSpec, Main, Manager,
+    MigrateOptions, Mount, NetworkMode, Registry, RestartOnExit, RestartSpec, WaitFor,
+};
+use serde_json::json;
+
+use super::docker_engine::{IMAGE, spec};
+
+/// A specification with everything that a container can have.
+fn of_a_container(inside: &str, outside: &str) -> EnvironmentSpec {
+    let mut all = EnvironmentSpec {
+        user: Some("1000".to_owned()),
+        working_dir: Some("/work/src".to_owned()),
+        main: Main::Command(Command::new(["sleep", "100000"])),
+        ready: Some(WaitFor::Command(Command::new(["true"])).into()),
+        health: Some(HealthSpec {
+            check: Some(Command::new(["true"])),
+            ..HealthSpec::default()
+        }),
+        restart: Some(RestartSpec {
+            on_exit: RestartOnExit::Always,
+            ..RestartSpec::default()
+        }),
+        mounts: vec![
+            Mount::volume(inside, "/work/data/"),
+            Mount::volume(outside, "/var/cache"),
+            Mount::tmpfs("/scratch", None),
+        ],
+        env: [
+            ("DATA", "/work/data"),
+            ("PATH", "/work/venv/bin"),
+            ("VIRTUAL_ENV", "/work/venv"),
+        ]
+        .into(),
+        ..spec()
+    };
+    all.network.mode = NetworkMode::Private;
+    all.network.ports.push("80".parse().unwrap());
+    all.engine_options
+        .insert("docker".to_owned(), json!({"hostname": "web"}));
+    all
+}
+
+#[tokio::test]
+async fn plan_names_each_part_that_is_lost() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let base = tempfile::tempdir().unwrap();
+    let docker = DockerEngine::new(Docker::with_connector(fake.clone()));
+    let inside = docker.volumes().create(VolumeOptions::default()).await.unwrap();
+    let outside = docker.volumes().create(VolumeOptions::default()).await.unwrap();
+    let basic = BasicEngine::below(base.path());
+    let capabilities = basic.probe().await.capabilities;
+    let mut registry = Registry::new();
+    registry
+        .register(DockerEngine::new(Docker::with_connector(fake.clone())))
+        .unwrap();
+    registry.register(basic).unwrap();
+    let manager = Manager::new(registry);
+    let spec = of_a_container(inside.on_daemon(), outside.on_daemon());
+    let choice = EngineChoice::Named("docker".to_owned());
+    let source = manager.create(&choice, spec).await.unwrap();
+    let files = source
+        .run(Command::shell(
+            "mkdir -p /work/src && echo kept >/work/src/file && echo own >/own",
+        ))
+        .await
+        .unwrap();
+    assert!(files.exit.success(), "{}", files.stderr_text());
+    let options = MigrateOptions {
+        directory: Some("/work".to_owned()),
+        accept_losses: true,
+        ..MigrateOptions::default()
+    };
+    let to = Destination::engine("basic");
+    let plan = manager.plan_migration(&source, &to, &options).await.unwrap();
+    let lost: BTreeMap<_, _> = plan
+        .lost
+        .iter()
+        .map(|one| (one.what.as_str(), one.why.as_str()))
+        .collect();
+    let volumes = [inside.on_daemon(), outside.on_daemon()];
+    for (what, why) in [
+        ("the options of the engine docker".to_owned(), "they are its own"),
+        (
+            format!("the programs of the image {IMAGE}"),
+            "has those of this machine",
+        ),
+        (
+            format!("the volume {} at /work/data", volumes[0]),
+            "its files move",
+        ),
+        (
+            format!("the volume {} at /var/cache", volumes[1]),
+            "it stays where it is",
+        ),
+        ("the meaning of the variable DATA".to_owned(), "it names /work"),
+        (
+            "1 changed files outside of /work, such as /own".to_owned(),
+            "belong to the system",
+        ),
+    ] {
+        let found = lost.get(what.as_str());
+        assert!(
+            found.is_some_and(|found| found.contains(why)),
+            "{what}: {lost:#?}"
+        );
+    }
+    for (what, feature) in [
+        ("the main process", Feature::MainProcess),
+        ("the conditions for readiness", Feature::MainProcess),
+        ("the health check", Feature::MainProcess),
+        ("the restarts", Feature::MainProcess),
+        ("the user 1000", Feature::Users),
+        ("the file system in memory at /scratch", Feature::Tmpfs),
+    ] {
+        let lacks = !capabilities.has(feature);
+        assert_eq!(lost.contains_key(what), lacks, "{what}: {lost:#?}");
+    }
+    let network = lost.keys().any(|what| what.starts_with("the network: "));
+    assert!(network, "{lost:#?}");
+    assert!(
+        !lost.keys().any(|what| what.contains("variable PATH")),
+        "{lost:#?}"
+    );
+
+    let moved = manager.migrate(&source, &to, options).await.unwrap().environment;
+    assert_eq!(moved.spec().working_dir.as_deref(), Some("/src"));
+    assert!(moved.spec().image.is_none() && moved.spec().engine_options.is_empty());
+    let names: Vec<_> = moved.spec().env.keys().map(String::as_str).collect();
+    assert_eq!(names, ["DATA"], "an activation of another place has no effect");
+    let read = moved.run(Command::new(["cat", "file"])).await.unwrap();
+    assert_eq!(read.stdout_text(), "kept\n");
+    moved.destroy().await.unwrap();
+    source.destroy().await.unwrap();
+    inside.remove().await.unwrap();
+    outside.remove().await.unwrap();
+    assert_eq!(fake.resources(), [""; 0]);
+}
