@@ -162,5 +162,10 @@ mod tests {
         let map = std::collections::BTreeMap::from([("A".to_owned(), "1".to_owned())]);
         assert_eq!(map.into_iter().collect::<EnvList>()[..], expected[..1]);
         assert_eq!(format!("{:?}", EnvEntry::from(("A", "hunter2"))), r#""A=***""#);
+        let strings = ["A=1".to_owned(), "B=x=y".to_owned()];
+        assert_eq!(strings.iter().collect::<EnvList>(), expected);
+        assert_eq!(EnvList::from(strings), expected);
+        assert_eq!((&expected).into_iter().collect::<EnvList>(), expected);
+        assert_eq!(expected.clone().into_iter().collect::<EnvList>(), expected);
     }
 }

@@ -105,4 +105,23 @@ mod tests {
         assert_eq!(decode::<StringMap>(b"null").unwrap(), StringMap::default());
         assert_eq!(format!("{map:?}"), r#"{"app": "web", "empty": ""}"#);
     }
+
+    #[test]
+    fn map_is_the_same_after_any_conversion() {
+        let map = StringMap::from([("b", "2"), ("a", "1")]);
+        let plain = BTreeMap::from(map.clone());
+        assert_eq!(map, plain);
+        assert_eq!(StringMap::from(plain.clone()), map);
+        assert_eq!(
+            (&map)
+                .into_iter()
+                .map(|(key, value)| (key.clone(), value.clone()))
+                .collect::<StringMap>(),
+            map
+        );
+        assert_eq!(map.clone().into_iter().collect::<BTreeMap<_, _>>(), plain);
+        let mut changed = map;
+        changed.remove("a");
+        assert_ne!(changed, plain);
+    }
 }

@@ -67,3 +67,21 @@ pub struct PortSummary {
     #[serde(rename = "Type")]
     pub protocol: PortProtocol,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn binding_is_made_of_a_port_and_an_address() {
+        let address: SocketAddr = "[::1]:8080".parse().unwrap();
+        for (binding, ip, port) in [
+            (PortBinding::from(8080), "", "8080"),
+            (0.into(), "", "0"),
+            (("127.0.0.1", 80).into(), "127.0.0.1", "80"),
+            (address.into(), "::1", "8080"),
+        ] {
+            assert_eq!((binding.host_ip.as_str(), binding.host_port.as_str()), (ip, port));
+        }
+    }
+}

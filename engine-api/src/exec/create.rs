@@ -105,6 +105,13 @@ mod tests {
     use crate::wire::json::encode;
 
     #[test]
+    fn exec_is_made_of_its_words() {
+        let exec = CreateExec::from(["sh", "-c", "true"]);
+        assert_eq!(encode(&exec).unwrap(), br#"{"Cmd":["sh","-c","true"]}"#);
+        assert_eq!(CreateExec::from(vec!["sh", "-c", "true"]), exec);
+    }
+
+    #[test]
     fn exec_is_sent_sparsely_and_printed_without_values() {
         let exec = CreateExec {
             cmd: ["env"].into(),

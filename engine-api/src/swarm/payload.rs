@@ -86,6 +86,20 @@ mod tests {
     use crate::wire::json::{decode, encode};
 
     #[test]
+    fn payload_is_made_of_text_or_bytes() {
+        let bytes = b"hunter2";
+        for payload in [
+            Payload::from("hunter2"),
+            "hunter2".to_owned().into(),
+            bytes.to_vec().into(),
+            bytes[..].into(),
+        ] {
+            assert_eq!(payload.as_bytes(), bytes);
+            assert!(!payload.is_empty() && format!("{payload:?}") == "***");
+        }
+    }
+
+    #[test]
     fn payload_uses_the_standard_base64_alphabet() {
         // `?` and `>` at these places become `/` and `+`, which the alphabet of URLs lacks.
         let payload = Payload::from("~~~???>>>");

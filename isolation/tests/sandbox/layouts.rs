@@ -154,7 +154,7 @@ async fn image_of_this_platform_is_chosen() {
         let text = json!({ "manifests": entries }).to_string();
         with(place.blob(text.as_bytes()), "mediaType", INDEX.into())
     };
-    place.index(&[list(&[foreign.clone()])]);
+    place.index(&[list(std::slice::from_ref(&foreign))]);
     place
         .fails(None, ErrorKind::Unsupported, "only for linux/s390x")
         .await;

@@ -20,6 +20,8 @@ mod path;
 mod read_error;
 mod reader;
 pub(crate) mod set;
+#[cfg(test)]
+mod shapes;
 mod string;
 mod writer;
 
