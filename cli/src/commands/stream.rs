@@ -202,9 +202,9 @@ enum Happened {
     Interrupted(Interrupted),
 }
 
-/// Waits for the next piece of output, and after the last one for the end of the command. During the
-/// wait, each new size of this terminal is passed to the command's terminal, and each signal to the
-/// command.
+/// Waits for the next piece of output, and after the last one for the end of the command. During
+/// the wait, each new size of this terminal is passed to the command's terminal, and each signal to
+/// the command.
 async fn next(
     execution: &mut Execution,
     resizes: &mut Option<Resizes>,

@@ -21,8 +21,8 @@ fn recordings() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/recordings")
 }
 
-/// The recording without PIDs: the first line of a command in a container is its PID there. What a
-/// command shell prints contains PIDs and times, and the order of its two streams is random.
+/// The recording without PIDs: the first line of a command in a container is its PID there. The
+/// output of a command shell contains PIDs and times, and the order of its two streams is random.
 fn without_pids(recording: &Recording) -> Recording {
     let mut value = serde_json::to_value(recording).unwrap();
     for exchange in value["exchanges"].as_array_mut().unwrap() {

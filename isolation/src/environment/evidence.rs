@@ -143,8 +143,8 @@ impl Shared {
     }
 
     /// The last lines of the main process, of one stream or of both, as many as can be read within
-    /// `limit`. The log of a main process that has ended is read until the engine ends it: an engine
-    /// that is busy may still write it.
+    /// `limit`. The log of a main process that has ended is read until the engine ends it: a busy
+    /// engine may still write it.
     pub(super) async fn last_lines(
         &self,
         stream: Option<OutputStream>,

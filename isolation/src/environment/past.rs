@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::Environment;
-use super::runs::ended;
+use super::run_events::ended;
 use super::shared::Shared;
 use crate::bundle::directory_for;
 use crate::command::execution::Execution;

@@ -1,12 +1,8 @@
-//! The events of the start and the exit of a run of the main process.
+//! The runs of the main process, counted.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::shared::Shared;
 use super::status::Status;
-use crate::command::exit_status::ExitStatus;
-use crate::engine::watch::Health;
-use crate::events::EventKind;
 
 /// The runs of the main process, so that the exit of each is sent once: a call of this process may
 /// notice it, and the engine may report it, much later than the next start.
@@ -38,12 +34,12 @@ impl Runs {
     }
 
     /// A run begins.
-    fn begins(&self) {
+    pub(super) fn begins(&self) {
         self.lock().begun += 1;
     }
 
     /// The current run has ended; returns whether that is not known yet.
-    fn exits(&self) -> bool {
+    pub(super) fn exits(&self) -> bool {
         let mut counts = self.lock();
         let run = counts.begun;
         counts.exit(run)
@@ -57,14 +53,14 @@ impl Runs {
     }
 
     /// The engine has reported the end of a run; returns whether that is not known yet.
-    fn exit_reported(&self) -> bool {
+    pub(super) fn exit_reported(&self) -> bool {
         let mut counts = self.lock();
         let run = counts.reported;
         counts.exit(run)
     }
 
     /// From now on, reports are about the current run and later ones.
-    fn follow_reports(&self) {
+    pub(super) fn follow_reports(&self) {
         let mut counts = self.lock();
         counts.reported = counts.begun;
     }
@@ -75,48 +71,6 @@ impl Counts {
         let is_new = self.exited < run;
         self.exited = self.exited.max(run);
         is_new
-    }
-}
-
-impl Shared {
-    pub(super) fn has_started(&self) {
-        self.runs.begins();
-        self.pauses.reset();
-        self.emit(EventKind::Started);
-    }
-
-    /// Stores the result of a health check that the engine runs; returns whether it has changed.
-    pub(crate) fn has_health(&self, health: Health) -> bool {
-        self.supervision.has_health(health)
-    }
-
-    /// Sends the event [`EventKind::Exited`] of the current run, unless it was sent.
-    pub(super) fn has_exited(&self, exit: ExitStatus) {
-        if self.instance.main().is_some() && self.runs.exits() {
-            self.emit(EventKind::Exited { exit });
-        }
-    }
-
-    /// Sends the event [`EventKind::Exited`] of the run that the reports of the engine are about,
-    /// unless it was sent.
-    pub(crate) fn exit_reported(&self, exit: ExitStatus) {
-        if self.instance.main().is_some() && self.runs.exit_reported() {
-            self.emit(EventKind::Exited { exit });
-        }
-    }
-
-    /// From now on, reports of the engine are about later changes than the known ones.
-    pub(crate) fn follow_reports(&self) {
-        self.runs.follow_reports();
-        self.name.follow_reports();
-    }
-}
-
-/// The event of the exit of a command.
-pub(super) fn ended(argv: Vec<String>, exit: Option<ExitStatus>) -> EventKind {
-    match exit {
-        Some(exit) => EventKind::CommandEnded { argv, exit },
-        None => EventKind::CommandAbandoned { argv },
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::attached_runs::AttachedRuns;
-use super::runs::ended;
+use super::run_events::ended;
 use super::shared::Shared;
 use super::status::Status;
 use super::supervise::Check;

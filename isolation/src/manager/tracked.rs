@@ -101,8 +101,8 @@ impl Tracked {
         self.lock().alive.clone()
     }
 
-    /// The environment with this ID, if this process has a handle of it. An earlier one with this ID
-    /// may have been destroyed.
+    /// The environment with this ID, if this process has a handle of it. An earlier one with this
+    /// ID may have been destroyed.
     pub(super) fn find(&self, id: &EnvironmentId) -> Option<Arc<Shared>> {
         let state = self.lock();
         let mut known = state.known.iter().filter_map(Weak::upgrade);

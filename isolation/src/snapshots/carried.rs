@@ -12,7 +12,7 @@ use super::store::SnapshotStore;
 use crate::error::Result;
 use crate::files::copy::Stop;
 
-/// Begins to take the files of a directory into a store, which nobody else uses. This blocks.
+/// Begins to take the files of a directory into a store that has no other user. This blocks.
 pub(crate) fn begin(store: &Path, stop: &Stop) -> Result<PartWriter> {
     let store = SnapshotStore::open(Some(store))?;
     let progress = Reporter::new(&OnProgress::default(), PartKind::Root.name());

@@ -25,7 +25,7 @@ pub(crate) fn put(part: &PartReader, at: &Place, owners: Owners, stop: &Stop) ->
     let path = at.reach().join(&staging);
     let failed = |error| Error::io("create the directory", &directory.path_of(&staging), error);
     let staged = directory.make_directory(&staging).map_err(failed)?;
-    // Nobody else writes into it meanwhile.
+    // No other user writes into it meanwhile.
     staged.set_mode(0o700).map_err(failed)?;
     let placed = part
         .write_directory_as(&path, owners, stop)

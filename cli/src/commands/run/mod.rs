@@ -26,8 +26,8 @@ use crate::signals::{self, Interrupted};
 /// others of the caller.
 ///
 /// SIGHUP, SIGINT (Ctrl-C), SIGQUIT and SIGTERM are passed on to the command, which has three
-/// seconds to end by itself. Then the environment is destroyed, within five seconds in all; a second
-/// signal exits at once. SIGUSR1 and SIGUSR2 are only passed on.
+/// seconds to end by itself. Then the environment is destroyed, within five seconds in all; a
+/// second signal exits at once. SIGUSR1 and SIGUSR2 are only passed on.
 #[derive(Debug, Args)]
 #[command(mut_arg("command", |arg| arg.required(false).required_unless_present("explain")))]
 pub(crate) struct Run {

@@ -256,8 +256,8 @@ impl DockerEngine {
         self
     }
 
-    /// Sends the same requests each time, apart from the ID of an environment, so that a recording of
-    /// them can be replayed; see [`DockerSettings::repeatable_commands`] and
+    /// Sends the same requests each time, apart from the ID of an environment, so that a recording
+    /// of them can be replayed; see [`DockerSettings::repeatable_commands`] and
     /// [`DockerSettings::disk_measurements`]. Only for recordings of trusted commands.
     #[must_use]
     pub fn repeatable(mut self) -> Self {

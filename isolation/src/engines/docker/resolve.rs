@@ -69,8 +69,8 @@ async fn add_name(docker: &Docker, networks: &[Network], spec: &mut EnvironmentS
     Ok(taken)
 }
 
-/// Replaces the names of networks by those on the daemon, and returns those that exist. Those of its
-/// own are created later.
+/// Replaces the names of networks by those on the daemon, and returns those that exist. Those of
+/// its own are created later.
 async fn of_networks(
     docker: &Docker,
     (prefix, id): (&str, &EnvironmentId),

@@ -84,8 +84,8 @@ fn variable(reading: &mut Reading<'_>, node: &Node, path: &str) -> Option<String
     value
 }
 
-/// Reads the secrets or configs of a service: names, or mappings with `source` and `target`. Each is
-/// a mount that can only be read.
+/// Reads the secrets or configs of a service: names, or mappings with `source` and `target`. Each
+/// is a mount that can only be read.
 pub(super) fn read(
     reading: &mut Reading<'_>,
     node: &Node,

@@ -1,5 +1,5 @@
 //! The files that move: read into a directory of this machine, and written into the new
-//! environment. What that directory cannot have, such as other owners, is beside it.
+//! environment. Facts that the directory cannot have, such as other owners, are beside it.
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder};

@@ -1,0 +1,81 @@
+//! Destroys an environment, with or without awaiting.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::shared::Shared;
+use super::status::Status;
+use crate::error::Result;
+use crate::events::EventKind;
+
+impl Shared {
+    pub(crate) async fn destroy(&self) -> Result<()> {
+        if self.status() == Status::Destroyed {
+            return Ok(());
+        }
+        self.relays.end();
+        // Another task may also be destroying it; both may succeed.
+        let _ = self.cell.advance(Status::Destroying);
+        let work = async {
+            match &self.usage {
+                None => self.instance.destroy().await.map(|()| true),
+                Some(usage) => usage.end().await,
+            }
+        };
+        let destroyed = self.ended(Duration::ZERO, work).await;
+        let _ = self.cell.advance(match destroyed.is_ok() {
+            true => Status::Destroyed,
+            false => Status::Failed,
+        });
+        let gone = self
+            .report("destroy the environment", self.name(), destroyed)
+            .await?;
+        self.finish(gone);
+        Ok(())
+    }
+
+    /// Destroys the environment because its last handle or its manager was dropped.
+    pub(crate) fn drop_environment(&self) {
+        if self.creator.is_this_process() {
+            self.destroy_blocking();
+        }
+    }
+
+    pub(super) fn destroy_blocking(&self) {
+        if self.status() == Status::Destroyed {
+            return;
+        }
+        let _ = self.cell.advance(Status::Destroying);
+        self.relays.end();
+        let limit = self.end_timeout.remaining();
+        let ended = match &self.usage {
+            None => self.instance.destroy_blocking(limit).then_some(true),
+            Some(usage) => usage.end_in_background(limit),
+        };
+        if let Some(gone) = ended {
+            let _ = self.cell.advance(Status::Destroyed);
+            self.finish(gone);
+        } else {
+            // The engine holds the entry until the removal is complete.
+            self.journal.finish();
+        }
+    }
+
+    /// Sends the event [`EventKind::Destroyed`] once, independent of the way of destruction. A
+    /// shared environment may still exist.
+    fn finish(&self, gone: bool) {
+        if gone && !self.destroyed_reported.swap(true, Ordering::AcqRel) {
+            self.emit(EventKind::Destroyed);
+        }
+        self.journal.finish();
+        self.history.end();
+        self.tasks.end();
+        self.forget();
+    }
+
+    pub(super) fn forget(&self) {
+        if let Some(owner) = self.owner.upgrade() {
+            owner.forget(&self.id);
+        }
+    }
+}
