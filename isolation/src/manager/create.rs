@@ -12,8 +12,8 @@ use crate::spec::EnvironmentSpec;
 use crate::spec::lifetime::Lifetime;
 
 impl Manager {
-    /// Chooses an engine like [`Registry::select`], and sends an event for each engine that was
-    /// considered.
+    /// Chooses an engine like [`Registry::select`](crate::Registry::select), and sends an event for
+    /// each engine that was considered.
     pub async fn select(&self, choice: &EngineChoice, spec: &EnvironmentSpec) -> Result<Selection> {
         let selected = self.registry().select(choice, spec).await;
         match &selected {
