@@ -66,6 +66,11 @@ impl Lines {
         }
     }
 
+    /// Whether a line has begun and is not complete.
+    pub(crate) fn has_open(&self) -> bool {
+        self.has_open
+    }
+
     /// The line that was not complete at the end of the log.
     pub(crate) fn end(&mut self) -> Option<LogLine> {
         let text = self.open.split().freeze();

@@ -30,6 +30,7 @@ mod pause; // paused and renamed environments, ends that race with calls
 mod pool; // environments that are prepared ahead, and many at once
 mod random_command; // random commands whose result does not depend on how they are run
 mod reached; // names on networks, ports after a restart, what an internal network does not reach
+mod rotated_logs; // lines that a follower of a rotated log does not get
 mod security; // what a program can do in each security profile
 mod served; // the engine of another process, through the protocol
 mod services; // ports, logs, metrics, readiness

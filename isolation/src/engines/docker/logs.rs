@@ -45,6 +45,7 @@ impl Logs for DockerInstance {
                 docker: self.container.docker.clone(),
                 container: self.container.id().to_owned(),
                 query: query(options),
+                podman: self.container.podman,
                 buffer: buffer.clone(),
             };
             let task = tokio::spawn(follower.run(output));

@@ -71,6 +71,7 @@ mod leftover;
 mod lifecycle;
 mod limits;
 mod log_follow;
+mod log_lag;
 mod log_position;
 mod logs;
 mod main_program;

@@ -67,7 +67,7 @@ pub(super) fn is_local(docker: &Docker) -> bool {
 }
 
 /// Whether the daemon runs on this machine.
-fn is_here(address: &Address) -> bool {
+pub(super) fn is_here(address: &Address) -> bool {
     let text = address.to_string();
     let Some((scheme, rest)) = text.split_once("://") else {
         return true;

@@ -40,8 +40,9 @@ pub(crate) const FILES: [&str; 4] = [
 ///
 /// These keys are supported: `name`, `services`, `networks`, `volumes`, and `secrets` and `configs`
 /// with a `file`, a variable (`environment`) or the `content` of a config; of a service `image`,
-/// `build`, `command`, `entrypoint`, `environment`, `env_file`, `extends` of the same file, `ports`, `expose`, `volumes`, `secrets`, `configs`,
-/// `tmpfs`, `depends_on`, `healthcheck`, `networks`, `network_mode: none`, `profiles`,
+/// `build`, `command`, `entrypoint`, `environment`, `env_file`, `extends` of the same file,
+/// `ports`, `expose`, `volumes`, `secrets`, `configs`, `tmpfs`, `depends_on`, `healthcheck`,
+/// `networks`, `network_mode: none`, `profiles`,
 /// `working_dir`, `user`, `labels`, `init`, `platform`, `pull_policy`, `read_only`, `privileged`,
 /// `cap_add`, `cap_drop`, `security_opt`, `sysctls`, `ulimits`, `restart`, `dns`, `dns_search`,
 /// `extra_hosts`, `hostname`, `shm_size`, `stop_signal`, and the limits of memory, CPUs and

@@ -1,0 +1,163 @@
+//! How far a followed log is behind its program.
+//!
+//! A daemon rotates the files of a log. A follower that is behind by more than one file continues
+//! with the newest one: the daemon skips all lines between them, and does not report it. The time
+//! between the two lines is then about as long as the follower was behind, because the program was
+//! writing meanwhile. A program that only pauses is different: its last line before the pause
+//! arrives at once.
+
+use std::time::{Duration, SystemTime};
+
+/// The shortest time between two lines that is examined: no program writes a whole file faster.
+const SHORTEST: Duration = Duration::from_millis(20);
+
+/// A line must have been late by this part of the time to the next line.
+const PART: u32 = 2;
+
+/// The next examination follows after so many bytes, so that an old log is not read many times.
+const BYTES: usize = 4 << 20;
+
+/// The clock of the daemon.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Clock {
+    /// The clock of this machine. Lines from before this time are in files that the daemon has
+    /// already opened.
+    Ours { began: SystemTime },
+    /// Another clock: the shortest delay is the difference.
+    Other,
+    /// Nothing is known of the delays.
+    Unknown,
+}
+
+/// The delay of the lines of one log.
+#[derive(Debug)]
+pub(super) struct Lag {
+    clock: Clock,
+    /// The shortest delay.
+    least: Option<Duration>,
+    /// The time and the delay of the last line.
+    last: Option<(SystemTime, Duration)>,
+    /// The bytes since the last examination.
+    bytes: usize,
+    is_paused: bool,
+}
+
+impl Lag {
+    pub(super) fn new(clock: Clock) -> Self {
+        Self {
+            clock,
+            least: None,
+            last: None,
+            bytes: BYTES,
+            is_paused: false,
+        }
+    }
+
+    /// The time of the last line.
+    pub(super) fn last(&self) -> Option<SystemTime> {
+        self.last.map(|(at, _)| at)
+    }
+
+    /// Whether no line is examined from now on.
+    pub(super) fn pause(&mut self, is_paused: bool) {
+        self.is_paused = is_paused;
+    }
+
+    /// A line arrives; returns whether lines before it may have been skipped. Such a line does not
+    /// count: it comes again.
+    pub(super) fn may_skip(&mut self, at: SystemTime, bytes: usize, now: SystemTime) -> bool {
+        if self.last.is_some_and(|(last, _)| at < last) {
+            return false; // it is repeated
+        }
+        let late = now.duration_since(at).unwrap_or_default();
+        let least = self.least.map_or(late, |least| least.min(late));
+        let difference = match self.clock {
+            Clock::Ours { began } if at > began => Duration::ZERO,
+            Clock::Other => least,
+            Clock::Ours { .. } | Clock::Unknown => Duration::MAX,
+        };
+        if let (Some((last, was_late)), false) = (self.last, self.is_paused) {
+            let between = at.duration_since(last).unwrap_or_default();
+            let was_late = was_late.saturating_sub(difference);
+            if between >= SHORTEST && was_late >= between / PART && self.bytes >= BYTES {
+                self.bytes = 0;
+                return true;
+            }
+        }
+        self.least = Some(least);
+        self.last = Some((at, late));
+        self.bytes = self.bytes.saturating_add(bytes);
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(milliseconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_millis(milliseconds)
+    }
+
+    fn ours() -> Lag {
+        Lag::new(Clock::Ours { began: after(900) })
+    }
+
+    #[test]
+    fn jump_of_a_late_follower_is_examined_once() {
+        let mut lag = ours();
+        assert!(!lag.may_skip(after(1000), BYTES, after(1001)));
+        assert!(!lag.may_skip(after(1001), 1, after(4000)), "late, without a jump");
+        assert!(
+            lag.may_skip(after(4000), 1, after(4001)),
+            "late by the length of the jump"
+        );
+        assert_eq!(lag.last(), Some(after(1001)));
+        assert!(
+            !lag.may_skip(after(4000), BYTES, after(4002)),
+            "the same line again"
+        );
+        assert!(!lag.may_skip(after(4001), 1, after(9000)));
+        assert!(lag.may_skip(after(8000), 1, after(9001)));
+    }
+
+    #[test]
+    fn pause_of_the_program_is_not_examined() {
+        let mut lag = ours();
+        for second in 1..10 {
+            let at = after(second * 1000);
+            assert!(!lag.may_skip(at, BYTES, at + Duration::from_millis(5)));
+        }
+    }
+
+    #[test]
+    fn line_that_is_repeated_is_not_examined() {
+        let mut lag = ours();
+        assert!(!lag.may_skip(after(1000), BYTES, after(5000)));
+        assert!(!lag.may_skip(after(500), BYTES, after(5000)));
+        assert_eq!(lag.last(), Some(after(1000)));
+        assert!(!lag.may_skip(after(1000), 1, after(5000)));
+        assert!(lag.may_skip(after(2000), 1, after(5000)));
+    }
+
+    #[test]
+    fn difference_of_the_clocks_is_no_delay() {
+        let mut lag = Lag::new(Clock::Other);
+        for second in 1..10 {
+            let at = after(second * 1000);
+            assert!(!lag.may_skip(at, BYTES, at + Duration::from_secs(3600)));
+        }
+        assert!(!lag.may_skip(after(9001), 1, after(9001) + Duration::from_secs(3605)));
+        assert!(lag.may_skip(after(13_000), 1, after(13_000) + Duration::from_secs(3601)));
+    }
+
+    #[test]
+    fn lines_of_the_past_and_of_recordings_are_not_examined() {
+        for clock in [Clock::Unknown, Clock::Ours { began: after(60_000) }] {
+            let mut lag = Lag::new(clock);
+            for second in 1..10 {
+                assert!(!lag.may_skip(after(second * 1000), BYTES, after(60_000 + second)));
+            }
+        }
+    }
+}
