@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_the_past_and_of_recordings_are_not_examined() {
+    fn old_and_recorded_lines_are_not_examined() {
         for clock in [Clock::Unknown, Clock::Ours { began: after(60_000) }] {
             let mut lag = Lag::new(clock);
             for second in 1..10 {
