@@ -105,8 +105,8 @@ impl LogLine {
 pub enum LogEntry {
     /// A line.
     Line(LogLine),
-    /// Missing lines: they arrived faster than they were read, or the connection to the engine was
-    /// lost and the engine does not have them any more.
+    /// Missing lines: they arrived faster than they were read, or the engine has removed them
+    /// during a lost connection or before a slow reader got them.
     Gap {
         /// The number of lines; 0 if it is not known.
         lines: u64,
