@@ -2,6 +2,7 @@
 //! one, or a recording does.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // helpers are tests, too
 
+mod authority; // certificates for tests of TLS
 mod support; // helpers of several modules
 
 /// One request and its reply, and the connections below them.

@@ -11,7 +11,6 @@ use engine_api::error::TlsError;
 use engine_api::exec::StartExec;
 use engine_api::{Docker, ErrorKind, Hijacked};
 use fake_engine::scripted::{MULTIPLEXED, ScriptedEngine, frame, reply, upgraded};
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, KeyPair};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
@@ -19,31 +18,10 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
+use crate::authority::Authority;
 use crate::support::{fails, healthy};
 
-/// A certificate authority.
-struct Authority {
-    certificate: rcgen::Certificate,
-    key: KeyPair,
-}
-
 impl Authority {
-    fn new(name: &str) -> Self {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let certificate = params.self_signed(&key).unwrap();
-        Self { certificate, key }
-    }
-
-    /// A certificate for `name`, and its key.
-    fn issue(&self, name: &str) -> (rcgen::Certificate, KeyPair) {
-        let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new([name.to_owned()]).unwrap();
-        (params.signed_by(&key, &self.certificate, &self.key).unwrap(), key)
-    }
-
     /// Trusts only this authority, and has no client certificate.
     fn trusted(&self) -> TlsConfig {
         let ca = self.certificate.pem().into();
