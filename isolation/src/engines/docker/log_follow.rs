@@ -100,7 +100,10 @@ impl Follower {
                 Err(error) => error,
             };
             if !self.query.follow || !is_lost(&error) {
-                break Err(to_error(error));
+                break Err(match error.is_not_found() {
+                    true => Error::lost(),
+                    false => to_error(error),
+                });
             }
             progress.reconnect();
             match self.reconnect(error, &progress).await {
@@ -253,3 +256,6 @@ impl Follower {
         Err(to_error(error))
     }
 }
+
+#[cfg(test)]
+mod tests;
