@@ -36,8 +36,14 @@ async fn broken(
     environment.start().await?;
     until(events, &HEALTHY).await?;
     // The supervision may stop the environment before the command has ended.
-    let _ = environment.run(Command::shell("touch broken")).await;
-    Ok(environment)
+    match environment.run(Command::shell("touch broken")).await {
+        Ok(output) if output.exit.success() || output.exit.code > 128 => Ok(environment),
+        Ok(output) => Err(Why(format!("`touch broken`: {}", output.exit))),
+        Err(error) => match error.kind() {
+            ErrorKind::Restarted | ErrorKind::Unhealthy | ErrorKind::WrongStatus => Ok(environment),
+            _ => Err(error.into()),
+        },
+    }
 }
 
 fn health(script: &str) -> HealthSpec {
