@@ -37,6 +37,17 @@ pub(super) async fn create(manager: &Manager, spec: EnvironmentSpec) -> Result<E
     manager.create(&EngineChoice::Auto, spec).await
 }
 
+/// Waits until everything is removed that is removed in the background.
+pub(super) async fn until_gone(fake: &FakeEngine) {
+    for _ in 0..1000 {
+        if fake.resources().is_empty() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(fake.resources(), [""; 0]);
+}
+
 /// A fake engine that has the image, and a running environment on it.
 async fn active() -> (FakeEngine, Manager, Environment) {
     let fake = FakeEngine::new().with_image(IMAGE);
@@ -317,6 +328,23 @@ async fn name_conflict_is_reported_and_harms_nothing() {
     settle().await;
     assert_eq!(fake.snapshot().containers.len(), 1);
     environment.destroy().await.unwrap();
+}
+
+/// A container that is made anew did not exist yet when the guard of the first one looked.
+#[tokio::test(start_paused = true)]
+async fn start_given_up_while_it_is_made_anew_leaves_nothing() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let manager = on(&fake);
+    let (status, message) = (500, "failed to initialize logging driver".to_owned());
+    fake.fail_next("POST", "/start", Fault::Error { status, message });
+    // The first one is created at once.
+    let path = "/containers/create";
+    fake.fail_next("POST", path, Fault::Delay(Duration::ZERO));
+    fake.fail_next("POST", path, Fault::Delay(Duration::from_secs(20)));
+    let given_up = timeout(Duration::from_secs(5), create(&manager, spec())).await;
+    assert!(given_up.is_err(), "{given_up:?}");
+    settle().await;
+    assert_eq!(fake.resources(), [""; 0]);
 }
 
 /// A replacement for the suite's `awk` program: it writes numbered lines.

@@ -12,7 +12,7 @@ use isolation::engines::docker::DockerEngine;
 use isolation::{EngineChoice, GroupSpec, Manager, ManagerOptions, Registry};
 use tests::chain;
 
-use super::docker_engine::IMAGE;
+use super::docker_engine::{IMAGE, until_gone};
 
 const SECRET: &str = "canary-of-a-group";
 
@@ -91,17 +91,6 @@ async fn file_of_a_group_exists_as_long_as_its_service() {
     assert_eq!(files(state.path()), no_files());
     drop(shop);
     manager.shutdown().await.unwrap();
-    assert_eq!(fake.resources(), [""; 0]);
-}
-
-/// The network of a group that fails is removed in the background.
-async fn until_gone(fake: &FakeEngine) {
-    for _ in 0..1000 {
-        if fake.resources().is_empty() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
     assert_eq!(fake.resources(), [""; 0]);
 }
 

@@ -12,6 +12,8 @@ use isolation::{
 };
 use tests::chain;
 
+use super::docker_engine::until_gone;
+
 const IMAGE: &str = "busybox:latest";
 const AUTO: EngineChoice = EngineChoice::Auto;
 
@@ -106,16 +108,6 @@ async fn first_use_prepares_the_next_one() {
     until_ready(&manager, 1).await;
     drop((first, second, manager));
     until_gone(&fake).await;
-}
-
-async fn until_gone(fake: &FakeEngine) {
-    for _ in 0..1000 {
-        if fake.resources().is_empty() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    assert_eq!(fake.resources(), [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]

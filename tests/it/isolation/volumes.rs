@@ -2,12 +2,14 @@
 //! removes.
 
 use std::io::Cursor;
+use std::time::Duration;
 
 use engine_api::Docker;
 use fake_engine::{FakeEngine, Fault};
 use isolation::engines::docker::{DockerEngine, DockerSettings, VolumeOptions};
 use isolation::{Command, CopySource, Environment, EnvironmentSpec, ErrorKind, Lifetime, Mount};
 use tests::chain;
+use tokio::time::timeout;
 
 use super::docker_engine::{IMAGE, create, on, settle, spec};
 
@@ -259,4 +261,37 @@ async fn snapshot_and_fork_have_volumes_of_their_own() {
     );
     volume.remove().await.unwrap();
     assert_eq!(fake.snapshot().since(&before), Vec::<String>::new());
+}
+
+/// The daemon creates a missing volume that a new container mounts: a volume whose removal was
+/// faster than the creation of the container came back, without labels.
+#[tokio::test(start_paused = true)]
+async fn removed_volume_does_not_come_back() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let (engine, manager) = (engine(&fake), on(&fake));
+    let volume = engine.volumes().create(VolumeOptions::default()).await.unwrap();
+    fake.fail_next(
+        "POST",
+        "/containers/create",
+        Fault::Delay(Duration::from_secs(20)),
+    );
+    let creating = create(&manager, mounting(volume.on_daemon()));
+    assert!(timeout(Duration::from_secs(1), creating).await.is_err());
+    drop(volume);
+    settle().await;
+    assert_eq!(fake.resources(), [""; 0]);
+}
+
+/// The volume of a container whose removal takes long.
+#[tokio::test(start_paused = true)]
+async fn volume_waits_for_the_removal_of_its_container() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let (engine, manager) = (engine(&fake), on(&fake));
+    let volume = engine.volumes().create(VolumeOptions::default()).await.unwrap();
+    let environment = create(&manager, mounting(volume.on_daemon())).await.unwrap();
+    let name = environment.inspect().await.unwrap().details["container"].clone();
+    fake.fail_next("DELETE", &name, Fault::Delay(Duration::from_secs(40)));
+    drop((environment, volume));
+    settle().await;
+    assert_eq!(fake.resources(), [""; 0]);
 }

@@ -171,13 +171,16 @@ async fn dropped_group_leaves_no_volume() {
         // So does a start that is given up.
         let db = &mut failing.services.get_mut("db").unwrap().environment;
         db.main = Main::Command(isolation::Command::shell("sleep 100000"));
-        for after in [50, 700, 2000] {
+        // So does a start that is given up, also while the container is created: the daemon
+        // creates the volume again that such a container mounts.
+        for after in [10, 20, 30, 40, 50, 60, 80, 100, 200, 700, 2000] {
+            failing.name = format!("volumes-{after}");
             let starting = Box::pin(manager.up(&EngineChoice::Auto, failing.clone()));
             let limit = Duration::from_millis(after);
             assert!(tokio::time::timeout(limit, starting).await.is_err());
-            until_no_volume_is_left(&subject, &prefix).await;
         }
         subject.until_nothing_is_left(&prefix).await;
+        until_no_volume_is_left(&subject, &prefix).await;
     }
 }
 

@@ -11,6 +11,7 @@ use engine_api::images::{Image, InspectImage};
 
 use super::container::ContainerRef;
 use super::container_config::{self, Parts};
+use super::create_container::create_guarded;
 use super::diagnostics::to_error;
 use super::disk_limit::DiskLimit;
 use super::mount_table::{MountTable, Way};
@@ -18,6 +19,7 @@ use super::options::DockerOptions;
 use super::owner::{OwnerLink, SHELLS, Start, adjustments};
 use super::{DockerSettings, files, networks, paths, profile, publish, remove, within_container};
 use crate::engine::NewEnvironment;
+use crate::engine::context::Context;
 use crate::environment::id::EnvironmentId;
 use crate::error::{Error, Result};
 use crate::files::CopySource;
@@ -260,27 +262,22 @@ impl Blueprint {
         true
     }
 
-    /// Makes the container anew under the same name, so that its first process is started in the
-    /// next way; `false` after the last way.
-    pub(super) async fn make_anew(
+    /// Removes the container, and makes it anew under the same name.
+    ///
+    /// The removal of a container that is dropped meanwhile may find none: then a guard of its own
+    /// removes the new one.
+    pub(super) async fn recreate(
         &self,
         container: &ContainerRef,
         working_dir: &str,
-        failed: Failed,
-    ) -> Result<bool> {
-        if !self.next(failed) {
-            return Ok(false);
-        }
-        self.recreate(container, working_dir).await?;
-        Ok(true)
-    }
-
-    /// Removes the container, and makes it anew under the same name.
-    pub(super) async fn recreate(&self, container: &ContainerRef, working_dir: &str) -> Result<()> {
+        context: &Context,
+    ) -> Result<()> {
         let docker = &container.docker;
         remove::remove(docker, container.id()).await.map_err(to_error)?;
         let body = self.container(docker).await.map_err(to_error)??;
-        docker.containers().create(body).await.map_err(to_error)?;
+        let created = create_guarded(docker, body, context).await?;
+        let (mut guard, _) = created.map_err(to_error)?;
+        guard.disarm();
         networks::join::join(container, &self.spec.network).await?;
         self.copy_in(container, working_dir).await
     }

@@ -76,7 +76,7 @@ pub(super) async fn create_guarded(
 ) -> Result<engine_api::Result<(Guard, Vec<String>)>> {
     let (docker, journal) = (docker.clone(), context.journal().clone());
     let creating = tokio::spawn(async move {
-        let mut guard = Guard::expecting(&docker, body.name.as_deref().unwrap_or_default(), &journal);
+        let mut guard = Guard::expecting(&docker, &body, &journal);
         let created: engine_api::Result<ContainerCreated> = docker.containers().create(body).await;
         match created {
             Ok(created) => {

@@ -142,17 +142,25 @@ impl Launcher {
         }
     }
 
-    /// Makes the container anew, because its first process could not be started in this way.
+    /// Makes the container anew, because its first process could not be started in this way: the
+    /// next way is tried; `false` after the last way.
     pub(super) async fn make_anew(&self, failed: Failed) -> Result<bool> {
         match &self.made {
-            Some(made) => {
-                let blueprint = &made.blueprint;
-                blueprint
-                    .make_anew(&self.container, &self.working_dir, failed)
-                    .await
+            Some(made) if made.blueprint.next(failed) => {
+                self.recreate(made).await?;
+                Ok(true)
             }
-            None => Ok(false),
+            _ => Ok(false),
         }
+    }
+
+    /// Removes the container, and makes it anew under the same name.
+    pub(super) async fn recreate(&self, made: &Made) -> Result<()> {
+        let context = self.steps.context();
+        let blueprint = &made.blueprint;
+        blueprint
+            .recreate(&self.container, &self.working_dir, context)
+            .await
     }
 
     /// Starts the container and returns its streams, if `command` asks for them. Starts it anew as

@@ -230,8 +230,7 @@ impl Recreate for DockerInstance {
             self.close_shells();
             self.launcher.release_owner();
             *self.late_copies() = made.blueprint.late_copies(&self.launcher.working_dir)?;
-            let working_dir = &self.launcher.working_dir;
-            made.blueprint.recreate(&self.container, working_dir).await
+            self.launcher.recreate(made).await
         })
     }
 }

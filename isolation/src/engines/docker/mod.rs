@@ -44,6 +44,7 @@
 
 mod attached;
 mod blueprint;
+mod busy;
 mod client;
 mod command_shell;
 mod connect;
@@ -82,6 +83,7 @@ mod networks;
 mod oom;
 mod options;
 mod owned;
+mod owned_network;
 mod owner;
 mod paths;
 mod pause;

@@ -3,19 +3,20 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
 
 use engine_api::Docker;
 use engine_api::containers::{ContainerFilters, InspectContainer, ListContainers};
 use engine_api::images::RemoveImage;
-use engine_api::networks::{DisconnectNetwork, InspectNetwork, Network};
 use engine_api::volumes::RemoveVolume;
 use tokio::time::{Instant, sleep};
 
+use super::busy::is_busy;
 use super::cleanup;
 use super::diagnostics::to_error;
+use super::owned_network::{self, PAUSE, STILL_USED};
 use super::{NAME, labels, publish, remove as containers, volume_directory};
 use crate::creator::Creator;
+use crate::environment::end_timeout::{answered, drop_limit};
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::entry::Resource;
 use crate::journal::{Hold, Journal};
@@ -62,11 +63,6 @@ impl Kind {
             .find(|kind| kind.as_str() == name)
     }
 }
-
-/// How long a removal waits for containers that are being removed, too.
-const STILL_USED: Duration = Duration::from_secs(10);
-
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// A network or volume that is removed when this is dropped.
 #[derive(Debug)]
@@ -123,28 +119,9 @@ impl Owned {
         &self.name
     }
 
-    /// Waits for a while until no container but `own` is on the network: without it, another
-    /// environment could not reach its neighbours, nor start again.
+    /// Waits for a while until no container but `own` is on the network.
     pub(super) async fn until_unused(&self, own: &str) -> Result<()> {
-        let began = Instant::now();
-        loop {
-            let networks = self.docker.networks();
-            let network = match networks.inspect(&self.name, InspectNetwork::default()).await {
-                Ok(network) => network,
-                Err(error) if error.is_not_found() => return Ok(()),
-                Err(error) => return Err(to_error(error)),
-            };
-            let mut others = users(&network);
-            others.retain(|name| *name != own);
-            if others.is_empty() {
-                return Ok(());
-            }
-            if began.elapsed() >= STILL_USED {
-                return Err(used(&self.name, &others));
-            }
-            disconnect_missing(&self.docker, &network).await;
-            sleep(PAUSE).await;
-        }
+        owned_network::until_unused(&self.docker, &self.name, own).await
     }
 
     /// Removes it. This waits for a while for other containers that use it and are being removed.
@@ -167,19 +144,30 @@ impl Owned {
         let others = self.others.clone();
         let (hold, gone) = (Arc::new(Mutex::new(Some(hold))), Arc::new(AtomicBool::new(false)));
         let is_gone = Arc::clone(&gone);
-        cleanup::run(Arc::new(move || {
-            let (docker, name, id) = (docker.clone(), name.clone(), id.clone());
-            let others = others.clone();
-            let (hold, gone) = (Arc::clone(&hold), Arc::clone(&gone));
-            Box::pin(async move {
-                let removed = remove_unshared(&docker, kind, &name, &id, &others).await;
-                gone.store(removed.is_ok(), Ordering::Release);
-                let hold = hold.lock().unwrap_or_else(PoisonError::into_inner).take();
-                if let (Ok(_), Some(hold)) = (removed, hold) {
-                    hold.gone();
-                }
-            })
-        }));
+        let (limit, began) = (drop_limit(), Instant::now());
+        if limit.is_zero() {
+            return false;
+        }
+        // As long as for a container: it may be that of one which is being removed.
+        cleanup::run_within(
+            containers::RETRY_TIMEOUT,
+            Arc::new(move || {
+                let (docker, name, id) = (docker.clone(), name.clone(), id.clone());
+                let others = others.clone();
+                let (hold, gone) = (Arc::clone(&hold), Arc::clone(&gone));
+                let limit = limit.saturating_sub(began.elapsed());
+                Box::pin(async move {
+                    let removal = remove_unshared(&docker, kind, &name, &id, &others);
+                    let answers = || async { docker.system().ping().await.is_ok() };
+                    let removed = Box::pin(answered(limit, removal, answers)).await;
+                    gone.store(removed.is_ok(), Ordering::Release);
+                    let hold = hold.lock().unwrap_or_else(PoisonError::into_inner).take();
+                    if let (Ok(_), Some(hold)) = (removed, hold) {
+                        hold.gone();
+                    }
+                })
+            }),
+        );
         is_gone.load(Ordering::Acquire)
     }
 
@@ -219,7 +207,7 @@ async fn remove_unshared(
 /// Removes a network or volume with this ID in a label, or an image; returns whether there was one.
 pub(super) async fn remove(docker: &Docker, kind: Kind, name: &str, id: &str) -> Result<bool> {
     match kind {
-        Kind::Network => remove_network(docker, name, id).await,
+        Kind::Network => owned_network::remove(docker, name, id).await,
         Kind::Volume => remove_volume(docker, name, id).await,
         Kind::Container => remove_container(docker, name, id).await,
         Kind::Image => remove_image(docker, name, id).await,
@@ -258,7 +246,7 @@ async fn remove_image(docker: &Docker, name: &str, id: &str) -> Result<bool> {
 /// Waits for a while until the container of an environment is removed.
 async fn until_no_container(docker: &Docker, id: &str, began: Instant) -> Result<()> {
     while has_container(docker, id).await? {
-        if began.elapsed() >= STILL_USED {
+        if began.elapsed() >= STILL_USED && !is_busy(id) {
             let why = "its image is used by its container, which is not removed yet";
             return Err(Error::new(ErrorKind::Conflict, why));
         }
@@ -282,41 +270,13 @@ async fn has_container(docker: &Docker, id: &str) -> Result<bool> {
     Ok(!listed.is_empty())
 }
 
-async fn remove_network(docker: &Docker, name: &str, id: &str) -> Result<bool> {
-    let began = Instant::now();
-    loop {
-        let networks = docker.networks();
-        let network = match networks.inspect(name, InspectNetwork::default()).await {
-            Ok(network) => network,
-            Err(error) if error.is_not_found() => return Ok(false),
-            Err(error) => return Err(to_error(error)),
-        };
-        if !labels::belongs_to(&network.labels, id) {
-            return Ok(false);
-        }
-        match networks.remove(&network.id).await {
-            Ok(()) => return Ok(true),
-            Err(error) if error.is_not_found() => return Ok(true),
-            // Docker replies with 403 if the network is used, Podman with 409 or 500.
-            Err(error)
-                if began.elapsed() >= STILL_USED || !matches!(error.status(), Some(403 | 409 | 500)) =>
-            {
-                let used_by = users(&network);
-                return Err(match used_by.is_empty() {
-                    true => to_error(error),
-                    false => used(name, &used_by),
-                });
-            }
-            Err(_) => {}
-        }
-        disconnect_missing(docker, &network).await;
-        sleep(PAUSE).await;
-    }
-}
-
 async fn remove_volume(docker: &Docker, name: &str, id: &str) -> Result<bool> {
     let began = Instant::now();
     loop {
+        if is_busy(name) && began.elapsed() < containers::RETRY_TIMEOUT {
+            sleep(PAUSE).await;
+            continue;
+        }
         let volume = match docker.volumes().inspect(name).await {
             Ok(volume) => volume,
             Err(error) if error.is_not_found() => return Ok(false),
@@ -335,7 +295,7 @@ async fn remove_volume(docker: &Docker, name: &str, id: &str) -> Result<bool> {
                 };
             }
             Err(error) if error.is_not_found() => return Ok(true),
-            // Its container is being removed.
+            // Its container is being removed, maybe by another process.
             Err(error) if error.is_conflict() && began.elapsed() < STILL_USED => sleep(PAUSE).await,
             Err(error) => return Err(to_error(error)),
         }
@@ -355,33 +315,5 @@ async fn remove_container(docker: &Docker, name: &str, id: &str) -> Result<bool>
         Ok(_) => Ok(false),
         Err(error) if error.is_not_found() => Ok(false),
         Err(error) => Err(to_error(error)),
-    }
-}
-
-fn used(name: &str, by: &[&str]) -> Error {
-    let text = format!(
-        "its network {name} is used by {}; remove those first",
-        by.join(", ")
-    );
-    Error::new(ErrorKind::Conflict, text)
-}
-
-/// The names of the containers on a network.
-fn users(network: &Network) -> Vec<&str> {
-    network.containers.values().map(|one| one.name.as_str()).collect()
-}
-
-/// Disconnects containers that do not exist: a daemon that was killed can leave them on a network.
-async fn disconnect_missing(docker: &Docker, network: &Network) {
-    for container in network.containers.keys() {
-        let found = docker.containers().inspect(container, Default::default()).await;
-        if found.is_err_and(|error| error.is_not_found()) {
-            let options = DisconnectNetwork {
-                container: container.clone(),
-                force: true,
-            };
-            // The removal that follows reports what is left.
-            let _ = docker.networks().disconnect(&network.id, options).await;
-        }
     }
 }

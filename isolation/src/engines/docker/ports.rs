@@ -96,7 +96,7 @@ impl Launcher {
     pub(super) async fn choose_other_ports(&self) -> Result<()> {
         match &self.made {
             Some(made) if self.container.podman => {
-                let making = Box::pin(made.blueprint.recreate(&self.container, &self.working_dir));
+                let making = Box::pin(self.recreate(made));
                 self.settings.container_call(making).await
             }
             _ => Ok(()),

@@ -4,10 +4,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use engine_api::containers::RemoveContainer;
+use engine_api::containers::{CreateContainer, RemoveContainer};
 use engine_api::{Docker, Timeouts};
 use tokio::time::{Instant, sleep};
 
+use super::busy::{self, Busy};
 use super::cleanup::{self, Job};
 use super::diagnostics::to_error;
 use crate::creator::Creator;
@@ -16,7 +17,7 @@ use crate::environment::name::Name;
 use crate::journal::{Hold, Journal};
 
 /// How long a removal is retried.
-const RETRY_TIMEOUT: Duration = Duration::from_secs(60);
+pub(super) const RETRY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long a container that may still appear is looked for.
 const MAY_APPEAR: Duration = Duration::from_secs(5);
@@ -83,8 +84,10 @@ pub(super) struct Guard {
     docker: Docker,
     /// The name.
     container: Arc<Name>,
-    /// The container may still appear after the first look.
-    may_appear: bool,
+    /// The names with which this process is busy during a removal.
+    names: Vec<String>,
+    /// The container may still appear after the first look: it is being created.
+    may_appear: Option<Busy>,
     armed: bool,
     creator: Creator,
     journal: Journal,
@@ -93,14 +96,16 @@ pub(super) struct Guard {
 }
 
 impl Guard {
-    /// Guards a container that is about to be created with this name.
-    pub(super) fn expecting(docker: &Docker, name: &str, journal: &Journal) -> Self {
+    /// Guards a container that is about to be created.
+    pub(super) fn expecting(docker: &Docker, body: &CreateContainer, journal: &Journal) -> Self {
+        let names = busy::names_of(body);
         Self {
             hold: Some(journal.hold()),
             journal: journal.clone(),
             docker: docker.clone(),
-            container: Arc::new(name.to_owned().into()),
-            may_appear: true,
+            container: Arc::new(body.name.clone().unwrap_or_default().into()),
+            may_appear: Some(Busy::with(&names)),
+            names,
             armed: true,
             creator: Creator::this_process(),
         }
@@ -113,7 +118,8 @@ impl Guard {
             journal: journal.clone(),
             docker: docker.clone(),
             container: Arc::new(container.to_owned().into()),
-            may_appear: false,
+            may_appear: None,
+            names: Vec::new(),
             armed: false,
             creator: Creator::this_process(),
         }
@@ -121,7 +127,7 @@ impl Guard {
 
     /// Records that the container was created.
     pub(super) fn made(&mut self) {
-        self.may_appear = false;
+        self.may_appear = None;
     }
 
     /// The name of the container.
@@ -168,7 +174,8 @@ impl Guard {
     fn run_cleanup(&mut self, may_appear: Duration, limit: Duration, gone: Arc<AtomicBool>) {
         let hold = self.hold.take().unwrap_or_else(|| self.journal.hold());
         if !limit.is_zero() {
-            let job = job(&self.docker, self.container(), may_appear, limit, gone, hold);
+            let held = (hold, Busy::with(&self.names));
+            let job = job(&self.docker, self.container(), may_appear, limit, gone, held);
             cleanup::run_within(RETRY_TIMEOUT, job);
         }
     }
@@ -177,10 +184,9 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         if self.armed && self.creator.is_this_process() {
-            let may_appear = if self.may_appear {
-                MAY_APPEAR
-            } else {
-                Duration::ZERO
+            let may_appear = match self.may_appear {
+                Some(_) => MAY_APPEAR,
+                None => Duration::ZERO,
             };
             self.run_cleanup(may_appear, drop_limit(), Arc::default());
         }
@@ -193,14 +199,14 @@ fn job(
     may_appear: Duration,
     limit: Duration,
     gone: Arc<AtomicBool>,
-    hold: Hold,
+    held: (Hold, Busy),
 ) -> Job {
     let (docker, container) = (docker.clone(), container.to_owned());
-    let hold = Arc::new(Mutex::new(Some(hold)));
+    let held = Arc::new(Mutex::new(Some(held)));
     let began = Instant::now();
     Arc::new(move || {
         let (docker, container) = (docker.clone(), container.clone());
-        let (gone, hold) = (Arc::clone(&gone), Arc::clone(&hold));
+        let (gone, held) = (Arc::clone(&gone), Arc::clone(&held));
         // A job that goes on in a thread does not begin its limit anew.
         let limit = limit.saturating_sub(began.elapsed());
         Box::pin(async move {
@@ -213,8 +219,8 @@ fn job(
             // There is no caller to report an error to; a container that is left is still listed.
             let removed = answered(limit, removal, answers).await;
             gone.store(removed.is_ok(), Ordering::Release);
-            let hold = hold.lock().unwrap_or_else(PoisonError::into_inner).take();
-            if let (Ok(()), Some(hold)) = (removed, hold) {
+            let held = held.lock().unwrap_or_else(PoisonError::into_inner).take();
+            if let (Ok(()), Some((hold, _))) = (removed, held) {
                 hold.gone();
             }
         })

@@ -37,6 +37,10 @@ impl Steps {
         done
     }
 
+    pub(super) fn context(&self) -> &Context {
+        &self.context
+    }
+
     /// Sends a warning about the environment.
     pub(super) fn warn(&self, message: &str) {
         let message = message.to_owned();

@@ -9,6 +9,7 @@ use engine_api::containers::{CreateContainer, HostConfig, Mount as ContainerMoun
 use engine_api::images::ListImages;
 
 use super::{VolumeInfo, Volumes};
+use crate::engines::docker::busy::{self, Busy};
 use crate::engines::docker::container::ContainerRef;
 use crate::engines::docker::diagnostics::to_error;
 use crate::engines::docker::mount_table::MountTable;
@@ -116,7 +117,12 @@ impl Volumes<'_> {
             ..CreateContainer::default()
         };
         let client = docker.clone();
-        let creating = async move { client.containers().create(body).await.map_err(to_error) };
+        let busy = Busy::with(&busy::names_of(&body));
+        let creating = async move {
+            let created = client.containers().create(body).await.map_err(to_error);
+            drop(busy);
+            created
+        };
         let (entered, _) = completed(entered, creating).await?;
         new.made(&entered);
         Ok(Access {
