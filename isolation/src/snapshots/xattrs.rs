@@ -22,7 +22,6 @@ const USUAL: usize = 256;
 #[cfg(target_os = "linux")]
 pub(super) fn read(file: &File) -> io::Result<BTreeMap<String, Bytes>> {
     let mut found = BTreeMap::new();
-    // Most files have none.
     let mut list = vec![0; USUAL];
     let length = loop {
         match rustix::fs::flistxattr(file, &mut list[..]) {

@@ -158,7 +158,7 @@ pub(super) async fn directory(
 /// A path that the daemon sees.
 pub(super) struct Source {
     path: String,
-    /// What it is; `None` for a copy that a command has made.
+    /// The type of the file; `None` for a copy that a command has made.
     stat: Option<PathStat>,
     /// Removes the copy in the container.
     _staged: Option<StagedCopy>,

@@ -120,7 +120,8 @@ pub(super) fn why_single() -> String {
     )
 }
 
-/// The first one of the users and groups that the caller may map, or why there are none.
+/// The first of the users and groups that the caller may map; an error says why the caller may map
+/// no users.
 fn subordinate_of_caller() -> std::result::Result<u32, String> {
     for program in ["newuidmap", "newgidmap"] {
         let mut places = super::PATH.split(':').map(Path::new);

@@ -174,7 +174,7 @@ fn flatten(files: &Path, entries: &Entries) -> Result<Vec<LeftOut>> {
     lost.extend(named(
         &pipes,
         "named pipes",
-        "a copy into this environment has none",
+        "the target is filled by a copy, which leaves pipes out",
     ));
     let why = "each name has a file of its own then";
     lost.extend(named(&linked, "more names of files", why));

@@ -14,7 +14,7 @@ use crate::spec::EnvironmentSpec;
 /// The timeout of the readiness test of a prepared environment before its use.
 const TEST_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// An environment of the pool, or why there is none.
+/// An environment of the pool, or the reason of a miss.
 type Taken = Result<Environment, PoolMiss>;
 
 impl Manager {

@@ -141,7 +141,7 @@ impl<'a> Earlier<'a> {
         }
     }
 
-    /// The bytes of a chunk; `None` if there is none, or it cannot be read.
+    /// The bytes of a chunk; `None` after the last chunk, or if the chunk cannot be read.
     fn read(&mut self, number: usize) -> Option<&[u8]> {
         let digest = self.chunks.get(number)?;
         let place = &mut self.read[number % 2];
