@@ -17,6 +17,10 @@ const PART: u32 = 2;
 /// The next examination follows after so many bytes, so that an old log is not read many times.
 const BYTES: usize = 4 << 20;
 
+/// A time between two lines that is always examined: a follower is behind by as much only for a
+/// while.
+const LONG: Duration = Duration::from_secs(1);
+
 /// The clock of the daemon.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Clock {
@@ -39,6 +43,8 @@ pub(super) struct Lag {
     last: Option<(SystemTime, Duration)>,
     /// The bytes since the last examination.
     bytes: usize,
+    /// The time of the line from which the log was read again.
+    examined: Option<SystemTime>,
     is_paused: bool,
 }
 
@@ -49,6 +55,7 @@ impl Lag {
             least: None,
             last: None,
             bytes: BYTES,
+            examined: None,
             is_paused: false,
         }
     }
@@ -79,8 +86,10 @@ impl Lag {
         if let (Some((last, was_late)), false) = (self.last, self.is_paused) {
             let between = at.duration_since(last).unwrap_or_default();
             let was_late = was_late.saturating_sub(difference);
-            if between >= SHORTEST && was_late >= between / PART && self.bytes >= BYTES {
-                self.bytes = 0;
+            let may_skip = between >= SHORTEST && was_late >= between / PART;
+            let is_due = self.bytes >= BYTES || between >= LONG;
+            if may_skip && is_due && self.examined != Some(last) {
+                (self.bytes, self.examined) = (0, Some(last));
                 return true;
             }
         }
@@ -119,6 +128,23 @@ mod tests {
         );
         assert!(!lag.may_skip(after(4001), 1, after(9000)));
         assert!(lag.may_skip(after(8000), 1, after(9001)));
+    }
+
+    /// A short pause of the program was examined, and a file was skipped soon after it.
+    #[test]
+    fn long_jump_after_a_short_one_is_examined() {
+        let mut lag = ours();
+        assert!(!lag.may_skip(after(1000), BYTES, after(3000)));
+        assert!(lag.may_skip(after(1500), 1, after(3001)));
+        for at in [1000, 1500] {
+            assert!(!lag.may_skip(after(at), 1, after(3002)));
+        }
+        assert!(!lag.may_skip(after(1600), 1, after(3003)), "a short one, soon");
+        assert!(lag.may_skip(after(3200), 1, after(3204)));
+        assert!(
+            !lag.may_skip(after(3200), 1, after(3205)),
+            "its lines were removed"
+        );
     }
 
     #[test]
