@@ -332,7 +332,7 @@ async fn name_conflict_is_reported_and_harms_nothing() {
 
 /// A container that is made anew did not exist yet when the guard of the first one looked.
 #[tokio::test(start_paused = true)]
-async fn start_given_up_while_it_is_made_anew_leaves_nothing() {
+async fn start_given_up_while_made_anew_leaves_nothing() {
     let fake = FakeEngine::new().with_image(IMAGE);
     let manager = on(&fake);
     let (status, message) = (500, "failed to initialize logging driver".to_owned());

@@ -11,9 +11,9 @@ use engine_api::images::{Image, InspectImage};
 
 use super::container::ContainerRef;
 use super::container_config::{self, Parts};
-use super::create_container::create_guarded;
 use super::diagnostics::to_error;
 use super::disk_limit::DiskLimit;
+use super::guarded::create_guarded;
 use super::mount_table::{MountTable, Way};
 use super::options::DockerOptions;
 use super::owner::{OwnerLink, SHELLS, Start, adjustments};

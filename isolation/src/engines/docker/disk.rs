@@ -3,9 +3,9 @@
 use engine_api::containers::{CreateContainer, HostConfig, InspectContainer, UploadArchive};
 use engine_api::{Docker, archive};
 
-use super::create_container::create_guarded;
 use super::diagnostics::to_error;
 use super::disk_limit::DiskLimit;
+use super::guarded::create_guarded;
 use super::instance::DockerInstance;
 use super::{DockerEngine, images, labels};
 use crate::BoxFuture;

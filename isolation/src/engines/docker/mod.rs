@@ -62,6 +62,7 @@ mod exec;
 mod exec_process;
 mod exec_stdin;
 mod files;
+mod guarded;
 mod health;
 mod images;
 mod inspection;

@@ -6,8 +6,8 @@ use engine_api::Docker;
 use engine_api::images::Image;
 
 use super::blueprint::Blueprint;
-use super::create_container::create_guarded;
 use super::diagnostics::to_error;
+use super::guarded::create_guarded;
 use super::images::{self, Found, PullPolicy, Supply, Wanted};
 use super::options::DockerOptions;
 use super::platform::{self, Need, Platform};
