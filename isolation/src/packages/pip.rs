@@ -11,10 +11,12 @@ use crate::command::input::Input;
 use crate::command::output::CommandOutput;
 use crate::error::{Error, ErrorKind, Result};
 
-/// Runs the interpreter of the environment: `python` if there is one, as in a virtual environment;
-/// in a container whose Python belongs to the distribution, that of the virtual environment that
-/// the driver has created.
+/// Runs the interpreter of the environment: that of its virtual environment, also if a `PATH` of
+/// the user leads to another one; in a container whose Python belongs to the distribution, that of
+/// the virtual environment that the driver has created.
 const PYTHON: &str = r#"
+active=$VIRTUAL_ENV/bin/python
+[ -n "$VIRTUAL_ENV" ] && [ -x "$active" ] && exec "$active" "$@"
 own=/opt/isolation/venv/bin/python
 [ -z "$VIRTUAL_ENV" ] && [ -x "$own" ] && exec "$own" "$@"
 command -v python >/dev/null && exec python "$@"

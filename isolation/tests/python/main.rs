@@ -9,6 +9,7 @@ mod interrupted; // installations that are killed
 mod lock_files; // lock files of packages
 mod locks; // locks of environments, and packages that they add
 mod migrate; // migrations to and from the engine basic
+mod musl; // a target whose interpreter describes itself as one of musl
 mod packages; // pip: install, list, uninstall, hostile names and files
 mod repair; // environments that were moved, interpreters that have changed
 mod snapshots; // snapshots and forks, at other paths

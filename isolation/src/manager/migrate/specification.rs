@@ -10,6 +10,7 @@ use crate::spec::EnvironmentSpec;
 use crate::spec::main_process::Main;
 use crate::spec::mount::MountSource;
 use crate::spec::network::NetworkSpec;
+use crate::spec::variables::Variables;
 
 /// A specification for another engine, and what it has lost.
 pub(in crate::manager) struct Adapted {
@@ -149,7 +150,7 @@ impl Adapted {
         for feature in limits {
             if let Some(reason) = capabilities.reason(feature) {
                 self.spec.limits.remove(feature);
-                self.lose(format!("the limit {feature}"), reason.to_owned());
+                self.lose(format!("the {feature}"), reason.to_owned());
             }
         }
         let network = EnvironmentSpec {
@@ -192,15 +193,21 @@ impl Adapted {
             return;
         }
         // A virtual environment that an earlier migration has put on the PATH.
-        let inside = |value: &str| std::path::Path::new(value).starts_with(&from.path);
-        if self
-            .spec
-            .env
-            .get("VIRTUAL_ENV")
-            .is_some_and(|value| inside(value))
-        {
+        let is_inside = |part: &str| std::path::Path::new(part).starts_with(&from.path);
+        let names_inside = |env: &Variables, name: &str| {
+            let value = env.get(name).map(String::as_str).unwrap_or_default();
+            value.split(':').any(is_inside)
+        };
+        if names_inside(&self.spec.env, "VIRTUAL_ENV") {
             self.spec.env.remove("VIRTUAL_ENV");
             self.spec.env.remove("PATH");
+        } else if names_inside(&self.spec.env, "PATH") {
+            // The engine would use it instead of its own, and find other programs.
+            self.spec.env.remove("PATH");
+            self.lose(
+                "the variable PATH",
+                format!("it names {}, which is elsewhere then", from.path),
+            );
         }
         let naming: Vec<String> = self
             .spec
