@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::sync::Arc;
 
 use engine_api::common::Timestamp;
+use engine_api::images::ImageReference;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -66,14 +67,12 @@ impl SnapshotStore {
             );
             return Err(Error::new(ErrorKind::Unsupported, why));
         };
-        if name.is_empty() || name.contains(char::is_whitespace) || name.starts_with(['-', ':', '/']) {
-            let why = format!("{name:?} does not name an image; write NAME or NAME:TAG");
-            return Err(Error::invalid(why));
-        }
-        let name = match name.rsplit('/').next().is_some_and(|last| last.contains(':')) {
-            true => name.to_owned(),
-            false => format!("{name}:latest"),
-        };
+        let named = name.parse::<ImageReference>();
+        let named = named.ok().filter(|named| named.digest().is_none());
+        let named = named.ok_or_else(|| {
+            let why = format!("{name:?} does not name an image; write NAME or NAME:TAG, in lower case");
+            Error::invalid(why)
+        })?;
         let reader = PartReader::new(&Arc::new(self.session()?), part, &OnProgress::default());
         let mut measured = Measured::default();
         reader.write_archive(&mut measured, |_| true)?;
@@ -102,12 +101,13 @@ impl SnapshotStore {
         let mut entry = Blob::of(&image).described(MANIFEST);
         entry["platform"] = json!({ "architecture": architecture, "os": os });
         entry["annotations"] = json!({
-            "io.containerd.image.name": full_name(&name),
-            "org.opencontainers.image.ref.name": name.rsplit(':').next(),
+            "io.containerd.image.name": named.to_string(),
+            "org.opencontainers.image.ref.name": named.tag(),
         });
         let index = json!({ "schemaVersion": 2, "manifests": [entry] });
         // Older daemons read this one.
-        let older = json!([{ "Config": about.path(), "RepoTags": [name], "Layers": [layer.path()] }]);
+        let older =
+            json!([{ "Config": about.path(), "RepoTags": [named.familiar()], "Layers": [layer.path()] }]);
         let mut archive = tar::Builder::new(to);
         for (path, content) in [
             (
@@ -138,15 +138,6 @@ impl SnapshotStore {
             .into_inner()
             .and_then(|mut to| to.flush())
             .map_err(|error| failed(&error))
-    }
-}
-
-/// A name with its registry.
-fn full_name(name: &str) -> String {
-    match name.split_once('/') {
-        None => format!("docker.io/library/{name}"),
-        Some((first, _)) if first.contains(['.', ':']) || first == "localhost" => name.to_owned(),
-        Some(_) => format!("docker.io/{name}"),
     }
 }
 

@@ -7,7 +7,7 @@ use super::entry::Entry;
 use super::manifest::Part;
 use super::progress::{OnProgress, Reporter};
 use super::store::Session;
-use super::store::writer::from_reader;
+use super::store::writer::{from_reader, to_writer};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The files of one part of a snapshot. Its calls block.
@@ -55,7 +55,7 @@ impl PartReader {
             if read == 0 {
                 break;
             }
-            to.write_all(&buffer[..read]).map_err(from_reader)?;
+            to.write_all(&buffer[..read]).map_err(to_writer)?;
             copied += read as u64;
         }
         if copied != entry.size() {

@@ -11,7 +11,7 @@ use tar::{Archive, EntryType, Header};
 use super::entry::{Bytes, Entry, EntryKind, TreePath};
 use super::part_reader::PartReader;
 use super::part_writer::PartWriter;
-use super::store::writer::from_reader;
+use super::store::writer::{from_reader, to_writer};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The prefix of extended attributes in extended headers.
@@ -261,7 +261,7 @@ impl PartReader {
         });
         header.set_mtime(u64::try_from(entry.mtime.0).unwrap_or_default().min(1 << 32));
         header.set_cksum();
-        to.write_all(header.as_bytes()).map_err(from_reader)?;
+        to.write_all(header.as_bytes()).map_err(to_writer)?;
         if let EntryKind::File { size, .. } = entry.kind {
             self.copy(entry, to)?;
             pad(to, size)?;
@@ -351,8 +351,8 @@ fn record(text: &mut Vec<u8>, key: &str, value: &[u8]) {
 }
 
 fn write_block(to: &mut impl Write, header: &Header, content: &[u8]) -> Result<()> {
-    to.write_all(header.as_bytes()).map_err(from_reader)?;
-    to.write_all(content).map_err(from_reader)?;
+    to.write_all(header.as_bytes()).map_err(to_writer)?;
+    to.write_all(content).map_err(to_writer)?;
     pad(to, content.len() as u64)
 }
 
@@ -360,7 +360,7 @@ fn pad(to: &mut impl Write, size: u64) -> Result<()> {
     let rest = usize::try_from(size % 512).unwrap_or_default();
     match rest {
         0 => Ok(()),
-        rest => to.write_all(&ZEROS[rest..]).map_err(from_reader),
+        rest => to.write_all(&ZEROS[rest..]).map_err(to_writer),
     }
 }
 

@@ -4,17 +4,20 @@
 //! chunk. Everything is compared with its digest when it is read.
 
 use std::collections::HashSet;
-use std::io::{Read, Write};
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
 use super::digest::Digest;
 use super::manifest::{Manifest, Snapshot};
 use super::store::pack::LARGEST_CHUNK;
-use super::store::writer::from_reader;
+use super::store::writer::to_writer;
 use super::store::{Session, SnapshotStore, sync_directory};
 use crate::error::{Error, ErrorKind, Result};
 
 const MANIFEST: &str = "manifest.json";
+
+const SHORT: &str = "it ends too early; copy the whole file again";
 
 impl SnapshotStore {
     /// Writes a snapshot as one archive, which [`import`](Self::import) takes on another machine.
@@ -44,8 +47,8 @@ impl SnapshotStore {
                 }
             }
         }
-        let mut target = archive.into_inner().map_err(from_reader)?;
-        target.flush().map_err(from_reader)?;
+        let mut target = archive.into_inner().map_err(to_writer)?;
+        target.flush().map_err(to_writer)?;
         Ok(written.len() as u64)
     }
 
@@ -64,8 +67,11 @@ impl SnapshotStore {
         let mut writer = self.writer()?;
         let mut archive = tar::Archive::new(source);
         let mut text = None;
-        for entry in archive.entries().map_err(from_reader)? {
-            let mut entry = entry.map_err(|e| unreadable(&e))?;
+        for entry in archive.entries().map_err(|e| unreadable(&e))? {
+            let mut entry = entry.map_err(|e| match text {
+                None if e.raw_os_error().is_none() => no_archive(),
+                _ => unreadable(&e),
+            })?;
             let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
             if name == MANIFEST {
                 text = Some(read(&mut entry, Self::LARGEST_MANIFEST)?);
@@ -82,8 +88,12 @@ impl SnapshotStore {
                 writer.put(&chunk)?;
             }
         }
-        let text = text.ok_or_else(|| damaged("it has no manifest"))?;
-        let manifest = Manifest::read(&text)?;
+        let text = text.ok_or_else(no_archive)?;
+        let manifest = Manifest::read(&text).map_err(|error| match text.first() {
+            // The list of an image has the same name.
+            Some(b'[') => no_archive(),
+            _ => error,
+        })?;
         writer.finish()?;
         // With the chunks that were added: every one must be there.
         let session = self.session()?;
@@ -114,18 +124,18 @@ fn append(archive: &mut tar::Builder<impl Write>, name: &str, content: &[u8]) ->
     header.set_size(content.len() as u64);
     header.set_mode(0o644);
     header.set_cksum();
-    archive
-        .append_data(&mut header, name, content)
-        .map_err(from_reader)
+    archive.append_data(&mut header, name, content).map_err(to_writer)
 }
 
-fn read(entry: &mut impl Read, most: u64) -> Result<Vec<u8>> {
+fn read(entry: &mut tar::Entry<'_, impl Read>, most: u64) -> Result<Vec<u8>> {
     let mut content = Vec::new();
+    let size = entry.size();
     let read = entry.take(most + 1).read_to_end(&mut content);
-    if read.map_err(|e| unreadable(&e))? as u64 > most {
-        return Err(damaged("an entry is too long"));
+    match read.map_err(|e| unreadable(&e))? as u64 {
+        read if read > most => Err(damaged("an entry is too long")),
+        read if read < size => Err(damaged(SHORT)),
+        _ => Ok(content),
     }
-    Ok(content)
 }
 
 fn unpacked(content: &[u8]) -> Result<Vec<u8>> {
@@ -137,18 +147,43 @@ fn unpacked(content: &[u8]) -> Result<Vec<u8>> {
     lz4_flex::block::decompress(rest, size).map_err(|_| invalid())
 }
 
+/// Another file, such as an image.
+fn no_archive() -> Error {
+    let why = "it is no archive of a snapshot; `isolate snapshot export`, without --oci, writes one";
+    Error::new(ErrorKind::Corrupt, why)
+}
+
 fn damaged(why: &str) -> Error {
     Error::new(ErrorKind::Corrupt, format!("the archive is damaged: {why}"))
 }
 
-fn unreadable(error: &std::io::Error) -> Error {
-    damaged(&error.to_string())
+/// What the reader of the archive reports itself has no number of the system.
+fn unreadable(error: &io::Error) -> Error {
+    match error.raw_os_error() {
+        Some(_) => Error::new(ErrorKind::Io, format!("the archive cannot be read: {error}")),
+        // Its own words may have text of the file in them.
+        None => damaged(&format!("a header is not valid, or {SHORT}")),
+    }
 }
 
 impl SnapshotStore {
     /// Writes an archive into a file that does not exist, which appears when it is complete. This
     /// blocks.
     pub fn export_to(&self, snapshot: &Snapshot, path: &Path) -> Result<u64> {
+        self.write_file(path, |file| self.export(snapshot, file))
+    }
+
+    /// Writes an image into a file that does not exist, which appears when it is complete. This
+    /// blocks.
+    ///
+    /// # Errors
+    ///
+    /// As for [`export_image`](Self::export_image).
+    pub fn export_image_to(&self, snapshot: &Snapshot, name: &str, path: &Path) -> Result<()> {
+        self.write_file(path, |file| self.export_image(snapshot, name, file))
+    }
+
+    fn write_file<T>(&self, path: &Path, fill: impl FnOnce(BufWriter<&File>) -> Result<T>) -> Result<T> {
         if path.symlink_metadata().is_ok() {
             let why = format!(
                 "{} exists already; choose another name, or remove it",
@@ -161,15 +196,25 @@ impl SnapshotStore {
         let new = path.with_file_name(format!(".{name}.{}", crate::environment::id::random_hex()));
         let written = (|| {
             let file = self.disk().create(&new).map_err(failed)?;
-            let chunks = self.export(snapshot, std::io::BufWriter::new(&file))?;
+            let filled = fill(BufWriter::new(&file))?;
             file.sync_all().map_err(failed)?;
-            // Unlike a rename, this replaces no file that was created meanwhile.
-            std::fs::hard_link(&new, path).map_err(failed)?;
+            publish(&new, path).map_err(failed)?;
             sync_directory(&**self.disk(), path).map_err(failed)?;
-            Ok(chunks)
+            Ok(filled)
         })();
         // A part of an archive is of no use.
-        let _ = std::fs::remove_file(&new);
+        let _ = fs::remove_file(&new);
         written
+    }
+}
+
+/// Gives a file its name. A file that was created meanwhile is not replaced, except on a file
+/// system without hard links, such as those of memory cards.
+fn publish(new: &Path, path: &Path) -> io::Result<()> {
+    match fs::hard_link(new, path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists && path.symlink_metadata().is_err() => {
+            fs::rename(new, path)
+        }
+        linked => linked,
     }
 }

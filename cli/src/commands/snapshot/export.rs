@@ -1,7 +1,6 @@
 //! `isolate snapshot export`.
 
-use std::fs::File;
-use std::io::{BufWriter, IsTerminal};
+use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -32,15 +31,7 @@ impl Export {
         let snapshot = store.find(&self.snapshot)?;
         match (&self.output, &self.oci) {
             (Some(path), Some(name)) => {
-                let failed = |error: std::io::Error| {
-                    CliError::new(format!("cannot write {}", path.display())).because(&error)
-                };
-                let file = File::create_new(path).map_err(failed)?;
-                if let Err(error) = store.export_image(&snapshot, name, BufWriter::new(file)) {
-                    // A part of an image is of no use; the first error is reported.
-                    let _ = std::fs::remove_file(path);
-                    return Err(error.into());
-                }
+                store.export_image_to(&snapshot, name, path)?;
                 if console.json {
                     console.value(&json!({ "file": path, "id": snapshot.id, "image": name }))?;
                 }

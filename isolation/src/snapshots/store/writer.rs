@@ -103,6 +103,15 @@ impl StoreWriter {
 
 /// The error of a reader: one of this crate that it carried, or one of the input.
 pub(crate) fn from_reader(error: std::io::Error) -> Error {
+    carried(error, "the files cannot be read")
+}
+
+/// The same for a writer.
+pub(crate) fn to_writer(error: std::io::Error) -> Error {
+    carried(error, "the output cannot be written")
+}
+
+fn carried(error: std::io::Error, what: &str) -> Error {
     if error.get_ref().is_some_and(|inner| inner.is::<Error>()) {
         let carried = error
             .into_inner()
@@ -112,5 +121,5 @@ pub(crate) fn from_reader(error: std::io::Error) -> Error {
             None => Error::new(ErrorKind::Io, "the input ended with an error"),
         };
     }
-    Error::new(ErrorKind::Io, format!("the files cannot be read: {error}"))
+    Error::new(ErrorKind::Io, format!("{what}: {error}"))
 }

@@ -106,6 +106,50 @@ fn power_failure_at_any_write_loses_nothing() {
     assert!(step > 8, "only {step} operations were tried");
 }
 
+/// An import that ends at any operation loses nothing, and can be repeated.
+#[test]
+fn power_failure_during_an_import_loses_nothing() {
+    let (elsewhere, files, changed) = (tempfile::tempdir().unwrap(), sample(), sample());
+    fs::write(changed.path().join("a/large"), noise(900_000, 99)).unwrap();
+    let there = open(elsewhere.path());
+    let snapshot = save(&there, "imported", changed.path()).unwrap();
+    let mut archive = Vec::new();
+    there.export(&snapshot, &mut archive).unwrap();
+    let mut step = 0;
+    loop {
+        let home = tempfile::tempdir().unwrap();
+        let first = save(&open(home.path()), "first", files.path()).unwrap();
+        let failing = FailingDisk {
+            left: AtomicUsize::new(step),
+            kind: io::ErrorKind::StorageFull,
+        };
+        let store = SnapshotStore::with_disk(home.path(), Arc::new(failing)).unwrap();
+        let imported = store.import(&archive[..]);
+        drop(store);
+        let store = open(home.path());
+        let list = store.list().unwrap();
+        assert!(list.damaged.is_empty(), "step {step}: {list:?}");
+        assert!(
+            imported.is_err() || list.snapshots.len() == 2,
+            "step {step}: {list:?}"
+        );
+        let again = store.import(&archive[..]).unwrap();
+        for (snapshot, original) in [(&first, &files), (&again, &changed)] {
+            assert!(
+                restores(&store, snapshot, original.path()).unwrap(),
+                "step {step}"
+            );
+        }
+        store.gc().unwrap();
+        assert_eq!(fs::read_dir(home.path().join("new")).unwrap().count(), 0);
+        if imported.is_ok() {
+            break;
+        }
+        step += 1;
+    }
+    assert!(step > 5, "only {step} operations were tried");
+}
+
 /// A collection that ends at any operation loses nothing that a snapshot needs.
 #[test]
 fn power_failure_during_a_collection_loses_nothing() {

@@ -298,6 +298,44 @@ fn damage_in_an_archive_is_found() {
     );
 }
 
+/// The words of the reader had the text of the other file in them.
+#[test]
+fn file_that_is_no_archive_is_refused() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(home.path());
+    let refused = |content: &[u8]| {
+        let error = store.import(content).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+        format!("{error:#}")
+    };
+    let secret = "root:hunter2:0:0\n".repeat(60);
+    let mut image = tar::Builder::new(Vec::new());
+    let list = br#"[{"Config": "x", "Layers": []}]"#;
+    let mut header = tar::Header::new_gnu();
+    header.set_size(list.len() as u64);
+    image
+        .append_data(&mut header, "manifest.json", &list[..])
+        .unwrap();
+    let image = image.into_inner().unwrap();
+    for content in [&b""[..], secret.as_bytes(), &[7; 2000], &image] {
+        let text = refused(content);
+        assert!(text.contains("no archive of a snapshot"), "{text}");
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+    let error = store.import(File::open(home.path()).unwrap()).unwrap_err();
+    assert!(error.to_string().contains("cannot be read"), "{error}");
+
+    let files = sample();
+    let snapshot = save(&store, "one", files.path()).unwrap();
+    let mut archive = Vec::new();
+    store.export(&snapshot, &mut archive).unwrap();
+    let text = refused(&archive[..archive.len() / 2]);
+    assert!(text.contains("ends too early"), "{text}");
+    let mut full = [0; 4000];
+    let error = store.export(&snapshot, &mut full[..]).unwrap_err();
+    assert!(error.to_string().contains("cannot be written"), "{error}");
+}
+
 #[test]
 fn collection_waits_for_those_who_read() {
     let home = tempfile::tempdir().unwrap();
