@@ -36,6 +36,9 @@ mod unix {
     /// How often each figure is measured.
     const TIMES: usize = 5;
 
+    /// How often the fork of a virtual environment is measured, beside each copy.
+    const ROUNDS: usize = 11;
+
     /// The number of forks and cold starts in a wave.
     const WAVE: usize = 8;
 
@@ -91,14 +94,16 @@ mod unix {
             self.fork_point().await?;
             self.waves().await?;
             self.increment().await?;
-            self.virtual_environment("cp -a", 1.2).await?;
+            self.virtual_environment(&[("cp -a", 1.2)]).await?;
             let text = self.manager.shutdown().await;
             Ok(text?)
         }
 
-        /// Only the fork that reflinks make faster. `cp -a` copies the contents.
+        /// Only the fork that reflinks make faster, beside a copy of the contents and one of `cp`
+        /// that shares them.
         pub(super) async fn with_reflinks(&self) -> Outcome<()> {
-            self.virtual_environment("cp -a --reflink=never", 0.3).await?;
+            let copies = [("cp -a --reflink=never", 0.3), ("cp -a --reflink=always", 1.0)];
+            self.virtual_environment(&copies).await?;
             Ok(self.manager.shutdown().await?)
         }
 
@@ -304,7 +309,7 @@ mod unix {
         }
 
         /// 60 MB, divided as those of numpy and flask: 1200 modules, and a few compiled libraries.
-        async fn virtual_environment(&self, copy: &str, limit: f64) -> Outcome<()> {
+        async fn virtual_environment(&self, commands: &[(&str, f64)]) -> Outcome<()> {
             let mut spec = EnvironmentSpec::default();
             VirtualenvOptions {
                 without_pip: true,
@@ -326,31 +331,37 @@ for number, megabytes in enumerate([25, 10, 3, 2, 1, 1, 1, 1]):
             assert!(made.exit.success(), "{}", made.stderr_text());
             let details = environment.inspect().await?.details;
             let root = PathBuf::from(&details["directory"]).join("root");
-            let (mut copies, mut forks) = (Vec::new(), Vec::new());
-            for number in 0..TIMES {
-                let target = self.base.path().join(format!("copy{number}"));
-                let began = Instant::now();
-                let mut words = copy.split(' ');
-                let copied = tokio::process::Command::new(words.next().unwrap_or_default())
-                    .args(words)
-                    .arg(&root)
-                    .arg(&target)
-                    .status();
-                assert!(copied.await?.success());
-                copies.push(began.elapsed());
-                std::fs::remove_dir_all(&target)?;
+            let mut copies = vec![Vec::new(); commands.len()];
+            let mut forks = Vec::new();
+            for number in 0..ROUNDS {
+                for ((command, _), times) in commands.iter().zip(&mut copies) {
+                    let target = self.base.path().join(format!("copy{number}"));
+                    let mut words = command.split(' ');
+                    let began = Instant::now();
+                    let copied = tokio::process::Command::new(words.next().unwrap_or_default())
+                        .args(words)
+                        .arg(&root)
+                        .arg(&target)
+                        .status();
+                    assert!(copied.await?.success());
+                    times.push(began.elapsed());
+                    std::fs::remove_dir_all(&target)?;
+                }
                 let began = Instant::now();
                 let forked = self.manager.fork(&environment, 1, ForkOptions::default()).await?;
                 forks.push(began.elapsed());
                 forked[0].destroy().await?;
             }
-            print(
-                "fork of a virtualenv of 60 MB",
-                median(forks),
-                copy,
-                median(copies),
-                limit,
-            );
+            let fork = median(forks);
+            for ((command, limit), times) in commands.iter().zip(copies) {
+                print(
+                    "fork of a virtualenv of 60 MB",
+                    fork,
+                    command,
+                    median(times),
+                    *limit,
+                );
+            }
             Ok(environment.destroy().await?)
         }
     }
