@@ -77,6 +77,14 @@ impl Error {
         Cause::WrongStatus { status, hint }.into()
     }
 
+    /// A directory cannot be read, because only the processes of the environment see it.
+    pub(crate) fn in_memory(directory: &str, mount: &str) -> Self {
+        Self::invalid(format!(
+            "the files at {directory} are in memory ({mount}), which ends with the environment; copy them to \
+             a directory on disk, and name that one"
+        ))
+    }
+
     /// A path is outside the environment.
     pub fn outside(path: &str) -> Self {
         Cause::OutsideEnvironment(path.to_owned()).into()

@@ -39,6 +39,16 @@ pub(crate) struct View {
     pub(crate) mounted: BTreeSet<TreePath>,
 }
 
+impl View {
+    /// With these users, and nothing mounted.
+    pub(crate) fn of(owners: Owners) -> Self {
+        Self {
+            owners,
+            mounted: BTreeSet::new(),
+        }
+    }
+}
+
 impl PartWriter {
     /// Takes the files of a directory. A file whose size, time and inode are those of the earlier
     /// snapshot is not read. No symbolic link is followed. This blocks.

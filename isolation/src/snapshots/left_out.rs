@@ -21,6 +21,14 @@ impl LeftOut {
         }
     }
 
+    /// The files of a file system in memory that is mounted at this path.
+    pub(crate) fn in_memory(path: &str) -> Self {
+        Self::new(
+            format!("the files in memory at {}", path.trim_end_matches('/')),
+            "they are gone at each end of the environment",
+        )
+    }
+
     /// A socket at this path.
     pub(crate) fn socket(path: impl std::fmt::Display) -> Self {
         Self::new(format!("the socket {path}"), "a socket ends with its process")

@@ -1,4 +1,5 @@
-//! What a migration keeps of files: owners, bits, names and pipes.
+//! What a migration keeps of files: owners, bits, names and pipes; and what happens with files in
+//! memory.
 
 #[cfg(target_os = "linux")]
 use isolation::Engine;
@@ -8,8 +9,10 @@ use isolation::engines::docker::DockerEngine;
 use isolation::engines::sandbox::SandboxEngine;
 #[cfg(target_os = "linux")]
 use isolation::engines::sandbox::images::{ImageSource, ImportImage};
+use isolation::snapshots::{SnapshotOptions, SnapshotStore};
 use isolation::{
-    Destination, EngineChoice, EnvironmentId, EnvironmentSpec, Manager, MigrateOptions, Registry,
+    Destination, EngineChoice, EnvironmentId, EnvironmentSpec, ErrorKind, ForkOptions, Manager,
+    MigrateOptions, Mount, Registry, Status,
 };
 
 use super::sh;
@@ -111,6 +114,128 @@ async fn owners_links_and_pipes_move() {
             };
             assert_eq!(sh(&environment, &at).await, before, "{}: {engine}", subject.name);
         }
+        environment.destroy().await.unwrap();
+        subject.until_nothing_is_left(&prefix).await;
+    }
+}
+
+/// What is in memory in `/work/mem`.
+const IN_MEMORY: &str =
+    "find /work/mem -mindepth 1; grep -c ' /work/mem tmpfs ' /proc/mounts; cat /work/kept";
+
+/// The daemon does not see them. A migration failed, because no command runs in a paused container.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_in_memory_are_left_out_and_named() {
+    for subject in engines() {
+        let name = &subject.name;
+        let base = tempfile::tempdir().unwrap();
+        let prefix = format!("live_{}_", EnvironmentId::random().short());
+        let (manager, has_sandbox) = Box::pin(manager(&subject, base.path(), &prefix)).await;
+        let spec = EnvironmentSpec {
+            image: Some(IMAGE.to_owned()),
+            working_dir: Some("/work".to_owned()),
+            mounts: vec![
+                Mount::tmpfs("/work/mem", None),
+                Mount::tmpfs("/scratch/", Some(1 << 20)),
+            ],
+            ..EnvironmentSpec::default()
+        };
+        let choice = EngineChoice::Named("docker".to_owned());
+        let mut environment = manager.create(&choice, spec).await.unwrap();
+        let fill = "echo kept >/work/kept; echo x >/work/mem/lost; echo x >/scratch/lost";
+        sh(&environment, fill).await;
+        let memory = ["/work/mem", "/scratch"].map(|path| format!("the files in memory at {path}"));
+
+        environment.pause().await.unwrap();
+        let store = SnapshotStore::open(Some(&base.path().join("store"))).unwrap();
+        let saved = environment.snapshot(&store, SnapshotOptions::default()).await;
+        let saved = saved.unwrap_or_else(|error| panic!("{name}: {}", one_line(&error)));
+        let left: Vec<_> = saved
+            .snapshot
+            .manifest
+            .left_out
+            .iter()
+            .map(|one| &one.what)
+            .collect();
+        assert!(memory.iter().all(|what| left.contains(&what)), "{name}: {left:?}");
+        let forks = manager.fork(&environment, 1, ForkOptions::default()).await;
+        let forks = forks.unwrap_or_else(|error| panic!("{name}: {}", one_line(&error)));
+        assert_eq!(sh(&forks[0], IN_MEMORY).await, "1\nkept", "{name}");
+        forks[0].destroy().await.unwrap();
+        assert_eq!(environment.status(), Status::Paused, "{name}");
+        let copied = environment
+            .copy_out("/work/mem/lost", base.path().join("lost"))
+            .await;
+        let error = copied.unwrap_err();
+        assert_eq!(
+            error.kind(),
+            ErrorKind::WrongStatus,
+            "{name}: {}",
+            one_line(&error)
+        );
+        assert!(
+            one_line(&error).contains("paused"),
+            "{name}: {}",
+            one_line(&error)
+        );
+        environment.unpause().await.unwrap();
+
+        let of_memory = MigrateOptions {
+            directory: Some("/work/mem/below".to_owned()),
+            ..MigrateOptions::default()
+        };
+        let to = Destination::engine("basic");
+        sh(&environment, "mkdir /work/mem/below").await;
+        for error in [
+            manager
+                .plan_migration(&environment, &to, &of_memory)
+                .await
+                .unwrap_err(),
+            manager.migrate(&environment, &to, of_memory).await.unwrap_err(),
+        ] {
+            assert_eq!(
+                error.kind(),
+                ErrorKind::InvalidInput,
+                "{name}: {}",
+                one_line(&error)
+            );
+            assert!(
+                one_line(&error).contains("in memory (/work/mem)"),
+                "{name}: {}",
+                one_line(&error)
+            );
+        }
+        assert_eq!(environment.status(), Status::Running, "{name}");
+
+        let way: &[&str] = match has_sandbox {
+            true => &["sandbox", "docker", "basic"],
+            false => &["basic"],
+        };
+        for engine in way {
+            let options = MigrateOptions {
+                image: (*engine != "basic").then(|| IMAGE.to_owned()),
+                directory: Some("/work".to_owned()),
+                remove_source: true,
+                ..MigrateOptions::default()
+            };
+            let to = Destination::engine(*engine);
+            let plan = manager.plan_migration(&environment, &to, &options).await.unwrap();
+            let lost: Vec<_> = plan.lost.iter().map(|one| one.what.as_str()).collect();
+            for what in &memory {
+                let count = lost.iter().filter(|lost| *lost == what).count();
+                assert_eq!(count, 1, "{name}: {engine}: {what}: {lost:?}");
+            }
+            let moved = manager.migrate(&environment, &to, options).await;
+            let moved = moved.unwrap_or_else(|error| panic!("{name}: {engine}: {}", one_line(&error)));
+            let again = moved.plan.lost.iter().filter(|one| one.what == memory[0]);
+            assert_eq!(again.count(), 1, "{name}: {engine}: {:?}", moved.plan.lost);
+            environment = moved.environment;
+            if *engine != "basic" {
+                assert_eq!(sh(&environment, IN_MEMORY).await, "1\nkept", "{name}: {engine}");
+                sh(&environment, fill).await;
+            }
+        }
+        assert_eq!(sh(&environment, "ls mem; cat kept").await, "kept", "{name}");
         environment.destroy().await.unwrap();
         subject.until_nothing_is_left(&prefix).await;
     }

@@ -138,21 +138,41 @@ pub(super) async fn copy_out(
     download(container, &source.path, target).await
 }
 
-/// An archive of a directory, and the path that it shows; it is complete while that exists.
-/// `source` is absolute, without `.` and `..`.
+/// An archive of a directory as it is on disk, also of a paused container.
+pub(super) struct DirectoryArchive {
+    pub(super) archive: RawBytes,
+    /// The path of the directory without links at its end.
+    pub(super) path: String,
+}
+
+impl DirectoryArchive {
+    /// The name with which the paths of the archive begin.
+    pub(super) fn name(&self) -> &str {
+        self.path.rsplit('/').next().unwrap_or_default()
+    }
+}
+
+/// An archive of a directory; `source` is absolute, without `.` and `..`.
 pub(super) async fn directory(
     container: &ContainerRef,
     mounts: &MountTable,
     source: &str,
-) -> Result<(RawBytes, Source)> {
-    let source = Source::find(container, mounts, source).await?;
-    if source.stat.as_ref().is_some_and(|stat| !stat.is_dir()) {
-        return Err(Error::invalid(format!("{} is not a directory", source.path)));
+) -> Result<DirectoryArchive> {
+    let in_memory = |path: &str| match mounts.memory_around(path) {
+        None => Ok(()),
+        Some(mount) => Err(Error::in_memory(path, mount)),
+    };
+    let source = real_parent(container, mounts, source).await?;
+    in_memory(&source)?;
+    let (path, stat) = find(container, &source).await?;
+    in_memory(&path)?;
+    if !stat.is_dir() {
+        return Err(Error::invalid(format!("{path} is not a directory")));
     }
     let containers = container.docker.containers();
-    let archive = containers.download(container.id(), &source.path).await;
-    let archive = archive.map_err(|error| absent(error, &source.path))?;
-    Ok((archive, source))
+    let archive = containers.download(container.id(), &path).await;
+    let archive = archive.map_err(|error| absent(error, &path))?;
+    Ok(DirectoryArchive { archive, path })
 }
 
 /// A path that the daemon sees.
@@ -165,11 +185,6 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// The last part of the path, with which the paths of an archive begin.
-    pub(super) fn name(&self) -> &str {
-        self.path.rsplit('/').next().unwrap_or_default()
-    }
-
     async fn find(container: &ContainerRef, mounts: &MountTable, source: &str) -> Result<Self> {
         let mut source = real_parent(container, mounts, source).await?;
         if mounts.way_of_copy_out(&source) == Way::Daemon {

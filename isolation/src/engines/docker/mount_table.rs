@@ -91,8 +91,13 @@ impl MountTable {
     /// If the copy would change files of the host.
     pub(super) fn way_in(&self, target: &str, source: &CopySource) -> Result<Way> {
         let around = self.around(target).map(|(_, source)| source);
-        let brings = |(rest, _): &(&Path, &Source)| match source {
-            CopySource::Path(path) => path.join(rest).symlink_metadata().is_ok(),
+        let brings = |(rest, mounted): &(&Path, &Source)| match source {
+            CopySource::Path(path) => {
+                let path = path.join(rest);
+                // The place of a mount in memory exists with the mount.
+                let empty = || path.read_dir().is_ok_and(|mut names| names.next().is_none());
+                path.symlink_metadata().is_ok() && !(**mounted == Source::Memory && empty())
+            }
             CopySource::Bytes { .. } => false,
         };
         let mut way = Way::Daemon;
@@ -105,6 +110,18 @@ impl MountTable {
             }
         }
         Ok(way)
+    }
+
+    /// The mount in memory that a path is in or at. Only the running container has its files.
+    pub(super) fn memory_around(&self, path: &str) -> Option<&str> {
+        let (target, source) = self.around(path)?;
+        (*source == Source::Memory).then_some(target)
+    }
+
+    /// The mounts in memory below a path, with their paths from there.
+    pub(super) fn memory_below<'a>(&'a self, path: &'a str) -> impl Iterator<Item = &'a Path> {
+        let in_memory = |(_, source): &(&Path, &Source)| **source == Source::Memory;
+        self.below(path).filter(in_memory).map(|(rest, _)| rest)
     }
 
     /// How to copy from a path.
@@ -182,6 +199,10 @@ mod tests {
             assert_eq!(table.way_in(target, &bytes).unwrap(), expected, "{target}");
             assert_eq!(table.way_of_copy_out(target), expected, "{target}");
         }
+        assert_eq!(table.memory_around("/run/mem/x"), Some("/run/mem"));
+        assert_eq!(table.memory_around("/run/mem/volume/x"), None);
+        assert_eq!(table.memory_around("/run"), None);
+        assert_eq!(table.memory_below("/run").collect::<Vec<_>>(), [Path::new("mem")]);
         let error = table.way_in("/src/a/b", &bytes).unwrap_err().to_string();
         assert!(error.contains("/home/me"), "{error}");
         assert_eq!(table.way_of_copy_out("/src/a"), Way::Daemon);
@@ -195,6 +216,8 @@ mod tests {
         let source = CopySource::Path(directory.path().to_owned());
         assert_eq!(table().way_in("/", &source).unwrap(), Way::Daemon);
         std::fs::create_dir_all(directory.path().join("run/mem")).unwrap();
+        assert_eq!(table().way_in("/", &source).unwrap(), Way::Daemon, "it is empty");
+        std::fs::write(directory.path().join("run/mem/file"), "x").unwrap();
         assert_eq!(table().way_in("/", &source).unwrap(), Way::Command);
         std::fs::create_dir(directory.path().join("src")).unwrap();
         assert!(table().way_in("/", &source).is_err());

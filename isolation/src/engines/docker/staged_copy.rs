@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use engine_api::containers::InspectContainer;
 use engine_api::exec::CreateExec;
 
 use super::cleanup;
@@ -98,13 +99,10 @@ impl StagedCopy {
                 .message()
                 .is_some_and(|message| message.contains("on running containers"))
         };
-        let ended = ended.map_err(|error| match error.is_conflict() || podman(&error) {
-            true => Error::wrong_status(
-                Status::Stopped,
-                "the daemon does not see this place; start the environment, then copy",
-            ),
-            false => to_error(error),
-        })?;
+        let ended = match ended {
+            Err(error) if error.is_conflict() || podman(&error) => return Err(self.runs_not().await),
+            ended => ended.map_err(to_error)?,
+        };
         match ended.exit_code {
             0 => Ok(()),
             WRONG_TYPE => Err(super::files::wrong_type(to)),
@@ -120,6 +118,21 @@ impl StagedCopy {
                     format!("a command in the container could not copy it (exit code {code}): {reason}"),
                 ))
             }
+        }
+    }
+
+    /// The error of a container in which no command runs.
+    async fn runs_not(&self) -> Error {
+        let containers = self.container.docker.containers();
+        let found = containers
+            .inspect(self.container.id(), InspectContainer::default())
+            .await;
+        match found {
+            Ok(container) if container.state.paused => self.container.is_paused(),
+            _ => Error::wrong_status(
+                Status::Stopped,
+                "the daemon does not see this place; start the environment, then copy",
+            ),
         }
     }
 }

@@ -63,11 +63,7 @@ impl Saves for HostInstance {
             self.check_exists()?;
             let directory = self.resolve(path)?;
             blocking(self.engine, move || {
-                let view = View {
-                    owners: owners(),
-                    ..View::default()
-                };
-                part.add_directory_as(&directory, &view)?;
+                part.add_directory_as(&directory, &View::of(owners()))?;
                 Ok(Some(part))
             })
             .await

@@ -100,11 +100,8 @@ impl Saves for SandboxInstance {
                         Some(_) => return Err(Error::invalid(format!("{path} is not a directory of files"))),
                         None => return Err(Error::not_found("the path does not exist in the environment")),
                     }
-                    let view = View {
-                        owners,
-                        ..View::default()
-                    };
-                    part.add_directory_as(&place.reach().join(place.parts().1), &view)?;
+                    let directory = place.reach().join(place.parts().1);
+                    part.add_directory_as(&directory, &View::of(owners))?;
                     Ok(Some(part))
                 })
             })
@@ -154,10 +151,7 @@ fn not_saved(mount: &Mount) -> Option<LeftOut> {
             format!("{} at {}", path.display(), mount.target),
             "it belongs to the host, and is mounted again at the restore",
         )),
-        MountSource::Tmpfs { .. } => Some(LeftOut::new(
-            format!("the files in memory at {}", mount.target),
-            "they are gone at each end of the environment",
-        )),
+        MountSource::Tmpfs { .. } => Some(LeftOut::in_memory(&mount.target)),
         // The engine has no volumes.
         MountSource::Volume(_) => None,
     }

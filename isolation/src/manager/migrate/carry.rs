@@ -109,11 +109,7 @@ pub(super) async fn write(
             true => Owners::Same,
             false => Owners::Caller,
         };
-        let view = View {
-            owners,
-            ..View::default()
-        };
-        part.add_directory_as(&directory, &view)?;
+        part.add_directory_as(&directory, &View::of(owners))?;
         part.change(|entry| {
             if let Some(before) = known.get(&entry.path) {
                 as_before(entry, before);

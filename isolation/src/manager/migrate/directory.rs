@@ -15,13 +15,14 @@ use crate::engine::capabilities::Feature;
 use crate::engines::docker;
 use crate::environment::Environment;
 use crate::environment::paused::Paused;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::events::migration_step::MigrationStep;
 use crate::manager::Manager;
 use crate::manager::registry::Selection;
 use crate::snapshots::LeftOut;
 use crate::spec::EnvironmentSpec;
 use crate::spec::lifetime::Lifetime;
+use crate::spec::mount::{Mount, MountSource};
 
 /// How many lost files a plan names.
 const NAMED: usize = 5;
@@ -42,6 +43,7 @@ impl Manager {
         };
         if !from.host {
             check_directory(&from.path)?;
+            check_on_disk(source, &from.path)?;
         }
         let capabilities = engine.probe().await.capabilities;
         let adapted = Adapted::new(source, engine.name(), &capabilities, options, (&from, &to));
@@ -155,7 +157,11 @@ impl Manager {
         // Also after an error: a user's environment does not stay paused.
         paused.end(source).await?;
         let (entries, left) = read?;
-        plan.lost.extend(left);
+        for one in left {
+            if !plan.lost.contains(&one) {
+                plan.lost.push(one);
+            }
+        }
         plan.lost.extend(
             tree::prune(
                 &files,
@@ -189,6 +195,20 @@ impl Manager {
     }
 }
 
+/// Rejects a directory that only the processes of a container see.
+fn check_on_disk(source: &Environment, directory: &str) -> Result<()> {
+    let around = |mount: &&Mount| Path::new(directory).starts_with(&mount.target);
+    let mounts = source.spec().mounts.iter().filter(around);
+    match mounts.max_by_key(|mount| mount.target.len()) {
+        Some(mount)
+            if source.engine() == docker::NAME && matches!(mount.source, MountSource::Tmpfs { .. }) =>
+        {
+            Err(Error::in_memory(directory, &mount.target))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The state of the environment beside the directory that moves.
 async fn outside(source: &Environment, from: &Side) -> Result<Vec<LeftOut>> {
     let mut lost = always_lost();
@@ -202,11 +222,15 @@ async fn outside(source: &Environment, from: &Side) -> Result<Vec<LeftOut>> {
         lost.extend(contents.left_out.into_iter().filter(|left| !base(left)));
         return Ok(lost);
     }
+    let mounts = &source.spec().mounts;
+    let in_memory = mounts
+        .iter()
+        .filter(|mount| matches!(mount.source, MountSource::Tmpfs { .. }));
+    lost.extend(in_memory.map(|mount| LeftOut::in_memory(&mount.target)));
     let Some(changed) = saves.changed().await? else {
         return Ok(lost);
     };
     let top = PathBuf::from(&from.path);
-    let mounts = &source.spec().mounts;
     let is_outside = |path: &&String| {
         let path = Path::new(path.as_str());
         // A directory is changed if something in it is, or is mounted in it.

@@ -251,7 +251,10 @@ impl Manager {
             return self.prepare_everything(source, &engine, options).await;
         }
         if source.status() != Status::Running {
-            let hint = "start it: the commands of a migration run in it";
+            let hint = match source.status() {
+                Status::Paused => checks::UNPAUSE,
+                _ => "start it: the commands of a migration run in it",
+            };
             return Err(Error::wrong_status(source.status(), hint));
         }
         Box::pin(self.prepare_directory(source, &engine, options, purpose)).await

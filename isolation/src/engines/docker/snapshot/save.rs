@@ -82,10 +82,21 @@ impl Saves for DockerInstance {
                     "the archives of Podman do not have them",
                 ));
             }
-            let (archive, source) = files::directory(&self.container, &self.mounts, &path).await?;
-            let (reader, name) = (for_thread(archive), source.name().as_bytes().to_vec());
+            let found = files::directory(&self.container, &self.mounts, &path).await?;
+            let mut in_memory = Vec::new();
+            for mount in self.mounts.memory_below(&found.path) {
+                part.leave_out(LeftOut::in_memory(&format!("{path}/{}", mount.display())));
+                in_memory.push(TreePath::normal(mount.as_os_str().as_encoded_bytes())?);
+            }
+            // Podman shows what is in memory while the container runs.
+            let skip = move |path: &TreePath| {
+                let inside = |mount: &TreePath| path != mount && path.is_below(mount);
+                in_memory.iter().any(inside)
+            };
+            let name = found.name().as_bytes().to_vec();
+            let reader = for_thread(found.archive);
             let reading = tokio::task::spawn_blocking(move || {
-                part.add_archive_below(reader, &TreePath::root(), &name, |_| false)?;
+                part.add_archive_below(reader, &TreePath::root(), &name, skip)?;
                 Ok(Some(part))
             });
             reading.await.map_err(|ended| Error::engine(NAME, ended))?
@@ -229,10 +240,7 @@ pub(super) fn parts(container: &Container) -> (Vec<PartKind>, Vec<LeftOut>) {
                 volume: mount.name.clone(),
                 read_only: !mount.rw,
             }),
-            MountType::Tmpfs => left_out.push(LeftOut::new(
-                format!("the files in memory at {}", mount.destination),
-                "they are gone at each end of the environment",
-            )),
+            MountType::Tmpfs => left_out.push(LeftOut::in_memory(&mount.destination)),
             _ => left_out.push(LeftOut::new(
                 format!("{} at {}", mount.source, mount.destination),
                 "it belongs to the host, and is mounted again at the restore",
@@ -240,10 +248,7 @@ pub(super) fn parts(container: &Container) -> (Vec<PartKind>, Vec<LeftOut>) {
         }
     }
     for target in container.host_config.tmpfs.keys() {
-        left_out.push(LeftOut::new(
-            format!("the files in memory at {target}"),
-            "they are gone at each end of the environment",
-        ));
+        left_out.push(LeftOut::in_memory(target));
     }
     parts.sort_by_key(PartKind::name);
     (parts, left_out)
