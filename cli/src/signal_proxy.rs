@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use isolation::{Execution, Signal};
+use isolation::{Environment, Execution, Signal};
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::console::Console;
@@ -24,6 +24,8 @@ pub(crate) struct SignalProxy<'a> {
     stop: &'a mut Stop,
     users: UserSignals,
     console: Console,
+    /// The environment whose main process the command is: it is not restarted after the signal.
+    supervised: Option<&'a Environment>,
     /// The first signal, and the time until which the command must have ended.
     ending: Option<(Interrupted, Instant)>,
 }
@@ -43,8 +45,16 @@ impl<'a> SignalProxy<'a> {
             stop,
             users: UserSignals::listen()?,
             console,
+            supervised: None,
             ending: None,
         })
+    }
+
+    /// The same for a command that the environment may restart.
+    #[must_use]
+    pub(crate) fn supervised_by(mut self, environment: &'a Environment) -> Self {
+        self.supervised = Some(environment);
+        self
     }
 
     /// Waits for the next signal or for the end of the time. Dropping the future loses nothing.
@@ -84,13 +94,18 @@ impl<'a> SignalProxy<'a> {
         signal: Signal,
         execution: &mut Execution,
     ) -> Result<(), Interrupted> {
-        let sent = execution.kill(signal);
         let Some((interrupted, until)) = self.ending else {
-            if let Err(error) = sent.await {
+            if let Err(error) = execution.kill(signal).await {
                 self.console
                     .warning(&format!("SIG{signal} was not passed on: {error}"));
             }
             return Ok(());
+        };
+        let sent = async {
+            if let Some(environment) = self.supervised {
+                environment.end_supervision().await;
+            }
+            execution.kill(signal).await
         };
         match timeout_at(until, sent).await {
             Ok(Ok(())) => Ok(()),

@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::time::{Duration, Instant};
 
+use crate::engine::Memory;
 use crate::support::{Started, Workspace};
 
 /// Much longer than any step takes on a loaded machine.
@@ -132,4 +133,22 @@ fn command_of_exec_handles_a_signal() {
     }
     assert_eq!(workspace.isolate(&["exec", "one", "true"]).code(), Some(0));
     assert_eq!(workspace.isolate(&["rm", "--force", "one"]).code(), Some(0));
+}
+
+/// SIGHUP and SIGQUIT ended the command, and it was started again before isolate ended.
+#[test]
+fn command_that_ends_by_a_signal_is_not_restarted() {
+    for (name, wanted) in [("HUP", 129), ("QUIT", 131), ("TERM", 143), ("INT", 130)] {
+        let (workspace, memory) = (Workspace::new(), Memory::start());
+        let address = memory.address();
+        let script = ["sh", "-c", "echo ready; sleep 1000"];
+        let options = ["run", "--image", "busybox", "--restart", "always", "--"];
+        let arguments = [&["--host", address.as_str()], &options[..], &script[..]].concat();
+        let started = workspace.start(&mut workspace.command(&arguments));
+        assert_eq!(started.first, "ready");
+        started.signal(name);
+        let (code, out, err) = ended(started);
+        assert_eq!((code, out.as_str()), (Some(wanted), ""), "{name}: {err}");
+        assert_eq!(memory.engine.resources(), [""; 0], "{name}");
+    }
 }

@@ -201,6 +201,13 @@ impl Environment {
         self.shared().stop(grace).await
     }
 
+    /// Ends the supervision by this process; the main process runs on. From now on, it is not
+    /// restarted after its end, and its health is not checked. The next start begins the
+    /// supervision again.
+    pub async fn end_supervision(&self) {
+        self.shared().supervision.end().await;
+    }
+
     /// Stops and starts it.
     pub async fn restart(&self, grace: Duration) -> Result<()> {
         self.stop(grace).await?;

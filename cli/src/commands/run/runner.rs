@@ -110,7 +110,7 @@ impl Runner<'_> {
         self.report_environment(environment, sink).await?;
         stop.check()?;
         let execution = stop.or(self.execute(environment, is_main)).await??;
-        let proxy = SignalProxy::new(stop, self.console)?;
+        let proxy = SignalProxy::new(stop, self.console)?.supervised_by(environment);
         let streamed = Box::pin(stream(execution, sink, self.command.timeout, proxy)).await;
         if let Ok(Streamed::Interrupted(interrupted)) = streamed {
             return Err(interrupted.into());
