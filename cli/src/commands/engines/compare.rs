@@ -4,9 +4,9 @@ use clap::Args;
 use isolation::{Capabilities, Feature, Probe, Registry};
 use serde::Serialize;
 
+use super::missing::missing;
 use crate::console::Console;
 use crate::error::CliError;
-use crate::escape;
 use crate::exit_code;
 use crate::table::table;
 
@@ -68,16 +68,14 @@ fn text(names: [&str; 2], probes: [&Probe; 2]) -> String {
         ));
     }
     let mut text = table(["", names[0], names[1], "DIFFERS"], &rows);
-    for feature in Feature::ALL {
-        for (name, side) in names.into_iter().zip(sides) {
-            let is_other = sides[0].has(feature) != sides[1].has(feature);
-            if let Some(reason) = side.reason(feature).filter(|_| is_other) {
-                let reason = escape::line(reason);
-                text.push_str(&format!("\n{name} does not support {feature}: {reason}"));
-            }
-        }
-    }
-    text + "\n"
+    let differs = |feature: &Feature| sides[0].has(*feature) != sides[1].has(*feature);
+    let reasons = names
+        .into_iter()
+        .zip(sides)
+        .map(|(name, side)| missing(name, side, Feature::ALL.into_iter().filter(differs)));
+    text.push('\n');
+    text.extend(reasons);
+    text
 }
 
 fn values(sides: [&Capabilities; 2]) -> [[String; 4]; 4] {
@@ -115,6 +113,7 @@ fn yes(has: bool) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::missing;
     use super::*;
     use isolation::IsolationLevel;
 
@@ -136,7 +135,7 @@ mod tests {
         );
         assert!(line("isolation").contains("container"), "{text}");
         assert!(
-            text.contains("bare does not support images: not part of"),
+            text.contains("bare does not support images, builds of images, "),
             "{text}"
         );
         assert!(!text.contains("full does not support"), "{text}");

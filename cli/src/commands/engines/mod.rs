@@ -1,11 +1,14 @@
 //! `isolate engines`: which engines are available, and which features each one supports.
 
 mod compare;
+mod missing;
 
 use clap::{Args, Subcommand};
 use isolation::engines::docker::PullPolicy;
 use isolation::{Feature, Probe};
 use serde::Serialize;
+
+use missing::missing;
 
 use crate::client::Client;
 use crate::console::Console;
@@ -88,28 +91,21 @@ fn text(rows: &[Row]) -> String {
         };
         text.push_str(&line("", &feature.to_string(), rows.iter().map(has), name));
     }
-    text + &missing(rows)
+    let reasons = rows
+        .iter()
+        .map(|row| missing(&row.name, &row.probe.capabilities, Feature::ALL.into_iter()));
+    text.push('\n');
+    text.extend(reasons);
+    text
 }
 
 /// One row of the table: the feature, then a cell for each engine.
 fn line<'a>(before: &str, feature: &str, cells: impl Iterator<Item = &'a str>, name: usize) -> String {
     let width = name.max("virtual machine".len());
     let cells: String = cells.map(|cell| format!("  {cell:width$}")).collect();
-    format!("{before}{}\n", format!("{feature:20}{cells}").trim_end())
-}
-
-/// Why an engine does not support a feature.
-fn missing(rows: &[Row]) -> String {
-    let mut text = String::from("\n");
-    for row in rows {
-        for feature in Feature::ALL {
-            if let Some(reason) = row.probe.capabilities.reason(feature) {
-                let reason = escape::line(reason);
-                text.push_str(&format!("{} does not support {feature}: {reason}\n", row.name));
-            }
-        }
-    }
-    text
+    let features = Feature::ALL.iter().map(|feature| feature.to_string().len());
+    let first = features.max().unwrap_or(0);
+    format!("{before}{}\n", format!("{feature:first$}{cells}").trim_end())
 }
 
 #[cfg(test)]
@@ -128,17 +124,22 @@ mod tests {
                 "always",
                 Capabilities::new(IsolationLevel::Process)
                     .with(Feature::ALL)
-                    .without(Feature::Images, "it has directories"),
+                    .without(Feature::Images, "it has directories")
+                    .without(Feature::Pause, "no freezer")
+                    .without(Feature::Volumes, "it has directories"),
             ),
         }];
         let text = text(&rows);
         assert!(text.starts_with("bare      available: always\n"), "{text}");
         assert!(
-            text.contains("\nimages                -\n") && text.contains("\nmounts                yes\n"),
+            text.contains("\nimages                 -\n") && text.contains("\nmounts                 yes\n"),
             "{text}"
         );
         assert!(
-            text.ends_with("bare does not support images: it has directories\n"),
+            text.ends_with(
+                "\n\nbare does not support images, volumes: it has directories\n\
+                 bare does not support pausing: no freezer\n"
+            ),
             "{text}"
         );
     }
