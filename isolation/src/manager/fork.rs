@@ -1,6 +1,7 @@
 //! Forks an environment.
 
 use super::Manager;
+use super::kept::all_kept_if_asked;
 use super::origin::Origin;
 use crate::BoxFuture;
 use crate::engine::capabilities::Feature;
@@ -118,12 +119,7 @@ impl Manager {
                 all(starting.collect()).await?
             }
         };
-        if options.lifetime == Lifetime::Kept {
-            for fork in &made {
-                fork.keep().await?;
-            }
-        }
-        Ok(made)
+        all_kept_if_asked(made).await
     }
 
     pub(super) async fn fork_one(
