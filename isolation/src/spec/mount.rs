@@ -87,11 +87,10 @@ impl Mount {
                     faults.add(Err(Error::invalid(why)));
                 }
             }
-            MountSource::Volume(name) => faults.add(validate::name(name).map_err(|_| {
-                Error::invalid(format!(
-                    "{name:?} is not the name of a volume; {}",
-                    validate::NAME_RULE
-                ))
+            // As at the creation of a volume.
+            MountSource::Volume(name) => faults.add(validate::label(name).map_err(|_| {
+                let rule = validate::LABEL_RULE;
+                Error::invalid(format!("{name:?} is not the name of a volume; {rule}"))
             })),
             MountSource::Tmpfs { size } => faults.add(validate::positive(*size)),
         }

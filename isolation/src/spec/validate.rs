@@ -28,6 +28,9 @@ impl Faults {
 pub(crate) const NAME_RULE: &str =
     "use up to 64 letters, digits, '-', '_' and '.', starting with a letter or digit";
 
+/// The rule of [`label`].
+pub(crate) const LABEL_RULE: &str = "use 1 to 1024 bytes without control characters";
+
 /// The longest label for people, in bytes.
 const LONGEST_LABEL: usize = 1024;
 
@@ -45,8 +48,7 @@ pub(crate) fn name(name: &str) -> Result<()> {
 pub(crate) fn label(name: &str) -> Result<()> {
     text("the name", name)?;
     if name.chars().any(char::is_control) || name.len() > LONGEST_LABEL {
-        let rule = "use up to 1024 bytes without control characters";
-        return Err(Error::invalid(format!("invalid name {name:?}; {rule}")));
+        return Err(Error::invalid(format!("invalid name {name:?}; {LABEL_RULE}")));
     }
     Ok(())
 }

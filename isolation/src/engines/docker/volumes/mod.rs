@@ -162,10 +162,14 @@ impl VolumeInfo {
 /// The name on the daemon of the volume that a specification names: that of any volume, or one of
 /// [`Volumes`] by its name or ID.
 pub(super) async fn resolve(docker: &Docker, reference: &str) -> Result<String> {
-    match docker.volumes().inspect(reference).await {
-        Ok(volume) => return Ok(volume.name),
-        Err(error) if error.is_not_found() => {}
-        Err(error) => return Err(to_error(error)),
+    // A daemon has no other names, and some reject a question for one.
+    let possible = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    if reference.starts_with(|c: char| c.is_ascii_alphanumeric()) && reference.chars().all(possible) {
+        match docker.volumes().inspect(reference).await {
+            Ok(volume) => return Ok(volume.name),
+            Err(error) if error.is_not_found() => {}
+            Err(error) => return Err(to_error(error)),
+        }
     }
     let found = resources::find(Kind::Volume, listed(docker).await?, reference);
     match found {
