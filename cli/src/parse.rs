@@ -118,10 +118,14 @@ pub(crate) fn label(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// A point in time: `2026-11-28T18:00:00Z`, or `10m` ago.
+/// A point in time: `2026-11-28T18:00:00Z`, `1795888800` seconds after 1970, or `10m` ago.
 pub(crate) fn time(text: &str) -> Result<SystemTime, String> {
     let invalid =
         || format!("{text:?} is not a time; write 2026-11-28T18:00:00Z, or 10m for ten minutes ago");
+    // As with the docker command, a number is no duration.
+    if let Ok(time) = text.parse::<Timestamp>() {
+        return time.to_system_time().ok_or_else(invalid);
+    }
     if let Ok(ago) = isolation::parse_duration(text) {
         return SystemTime::now().checked_sub(ago).ok_or_else(invalid);
     }
@@ -214,6 +218,10 @@ mod tests {
     fn time_is_absolute_or_a_duration_ago() {
         let at = time("2026-11-28T18:00:00Z").unwrap();
         assert_eq!(rfc3339(at), "2026-11-28T18:00:00.000000000Z");
+        for text in ["1795888800", "1795888800.5"] {
+            let at = rfc3339(time(text).unwrap());
+            assert!(at.starts_with("2026-11-28T18:00:00."), "{at}");
+        }
         let ago = SystemTime::now().duration_since(time("10m").unwrap()).unwrap();
         assert!((599..700).contains(&ago.as_secs()), "{ago:?}");
         assert!(time("yesterday").unwrap_err().contains("10m"));

@@ -99,7 +99,7 @@ pub use environment::wait_until::NotReady;
 pub use error::{Error, ErrorKind, Result};
 pub use events::migration_step::MigrationStep;
 pub use events::pool_miss::PoolMiss;
-pub use events::{Event, EventKind, Lagged, PullProgress, Step, Subject, Subscription};
+pub use events::{Event, EventKind, Lagged, PastEvents, PullProgress, Step, Subject, Subscription};
 pub use files::{CopySource, FileKind};
 pub use group::Group;
 pub use group::compose::{ComposeFile, ComposeOptions};

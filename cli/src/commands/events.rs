@@ -1,11 +1,15 @@
 //! `isolate events`: prints what happens in environments, as it happens.
 
+use std::time::SystemTime;
+
 use clap::Args;
 use isolation::{Event, Subject};
 use serde_json::Value;
 
 use crate::console::Console;
 use crate::error::CliError;
+use crate::exit_code;
+use crate::parse;
 use crate::registry;
 use crate::session::Session;
 
@@ -14,6 +18,9 @@ use crate::session::Session;
 /// The events are starts, ends, signals, kills at the memory limit, changes of health, and
 /// removals. They include those of environments that other processes have created. Press Ctrl-C to
 /// end it.
+///
+/// With --since, the events that the engine has stored since then are printed first: Docker stores
+/// the last 256 events of all kinds since its start.
 #[derive(Debug, Args)]
 pub(crate) struct Events {
     /// Names or IDs of environments; a beginning of an ID is enough [default: all]
@@ -22,22 +29,55 @@ pub(crate) struct Events {
     /// The engine to watch
     #[arg(long, value_name = "NAME", default_value = registry::DOCKER)]
     engine: String,
+    /// Begin with the stored events since this time: 2026-11-28T18:00:00Z, a Unix time, or 10m for
+    /// the last ten minutes
+    #[arg(long, value_name = "TIME", value_parser = parse::time)]
+    since: Option<SystemTime>,
+    /// End at this time, in the same forms
+    #[arg(long, value_name = "TIME", value_parser = parse::time, requires = "since")]
+    until: Option<SystemTime>,
 }
 
 impl Events {
     pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
+        if let Some(since) = self.since {
+            return self.from_the_past(session, console, since).await;
+        }
         let mut events = session.manager().subscribe();
         let _watching = session.manager().watch(&self.engine).await?;
         console.detail(&format!("watching the engine {}", self.engine));
         while let Some(event) = events.next().await {
             match event {
-                Ok(event) if !self.is_wanted(&event.subject) => {}
-                Ok(event) if console.json => console.value(&event)?,
-                Ok(event) => console.text(&text(&event)?)?,
+                Ok(event) => self.print(&event, console)?,
                 Err(lagged) => console.warning(&lagged.to_string()),
             }
         }
         Err(CliError::new("the engine reports nothing more"))
+    }
+
+    async fn from_the_past(
+        &self,
+        session: &Session,
+        console: Console,
+        since: SystemTime,
+    ) -> Result<u8, CliError> {
+        let manager = session.manager();
+        let mut events = manager.past_events(&self.engine, since, self.until).await?;
+        while let Some(event) = events.next().await {
+            self.print(&event?, console)?;
+        }
+        match self.until {
+            Some(_) => Ok(exit_code::SUCCESS),
+            None => Err(CliError::new("the engine reports nothing more")),
+        }
+    }
+
+    fn print(&self, event: &Event, console: Console) -> Result<(), CliError> {
+        match self.is_wanted(&event.subject) {
+            false => Ok(()),
+            true if console.json => console.value(event),
+            true => console.text(&text(event)?),
+        }
     }
 
     /// Whether the event belongs to one of the given environments. An event of the engine belongs
@@ -80,6 +120,8 @@ mod tests {
             let events = Events {
                 environments: given.iter().map(|given| (*given).to_owned()).collect(),
                 engine: "docker".into(),
+                since: None,
+                until: None,
             };
             events.is_wanted(&event.subject)
         };

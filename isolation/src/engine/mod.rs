@@ -14,6 +14,7 @@ use std::any::Any;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
@@ -217,6 +218,20 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     fn watch(&self, reports: Reports) -> BoxFuture<'_, Result<Watching>> {
         drop(reports);
         let text = "the engine does not report what happens in its environments";
+        Box::pin(std::future::ready(Err(Error::new(ErrorKind::Unsupported, text))))
+    }
+
+    /// Reports what has happened in the environments of isolate since a time, as far as the engine
+    /// has stored it, and what happens until `until`; without that, it ends when the returned value
+    /// is dropped.
+    fn past_events(
+        &self,
+        since: SystemTime,
+        until: Option<SystemTime>,
+        reports: Reports,
+    ) -> BoxFuture<'_, Result<Watching>> {
+        let _ = (since, until, reports);
+        let text = "the engine does not store what happens in its environments; watch it, without a start";
         Box::pin(std::future::ready(Err(Error::new(ErrorKind::Unsupported, text))))
     }
 

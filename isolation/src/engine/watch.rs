@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
@@ -73,7 +74,8 @@ pub enum Health {
 /// An item of the reports.
 #[derive(Debug)]
 pub(crate) enum Item {
-    Report(Report),
+    /// A report, and the time at which it happened, if that is not now.
+    Report(Report, Option<SystemTime>),
     /// Reports may be missing.
     Gap,
     /// The reports have ended.
@@ -109,7 +111,20 @@ pub(crate) fn reports() -> (Reports, Received) {
 impl Reports {
     /// Reports what happened.
     pub fn send(&self, report: Report) {
-        self.put(Item::Report(report));
+        self.put(Item::Report(report, None));
+    }
+
+    /// Reports what happened at a time of the past, for
+    /// [`Engine::past_events`](crate::Engine::past_events). It waits while there are too many
+    /// unhandled reports.
+    pub async fn send_past(&self, report: Report, at: SystemTime) {
+        // A reader that is gone drops the watch, too.
+        let _ = self.sender.send(Item::Report(report, Some(at))).await;
+    }
+
+    /// Reports what has just happened, with its time.
+    pub(crate) fn send_at(&self, report: Report, at: SystemTime) {
+        self.put(Item::Report(report, Some(at)));
     }
 
     /// Reports that events may have been missed: the state of all environments is inspected again.
@@ -209,7 +224,7 @@ mod tests {
             reports.send(report());
         }
         for _ in 0..BACKLOG {
-            assert!(matches!(received.next().await, Some(Item::Report(_))));
+            assert!(matches!(received.next().await, Some(Item::Report(..))));
         }
         assert!(matches!(received.next().await, Some(Item::Gap)));
         reports.ended("gone");

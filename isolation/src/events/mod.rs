@@ -2,6 +2,7 @@
 
 mod changes;
 pub(crate) mod migration_step;
+mod past;
 pub(crate) mod pool_miss;
 mod pull_progress;
 pub(crate) mod rfc3339;
@@ -15,6 +16,7 @@ use tokio::sync::broadcast::{self, error::RecvError};
 
 use self::changes::Changes;
 use self::migration_step::MigrationStep;
+pub use self::past::PastEvents;
 use self::pool_miss::PoolMiss;
 pub use self::pull_progress::PullProgress;
 use crate::command::exit_status::ExitStatus;

@@ -1,13 +1,14 @@
 //! Sends events about everything that an engine reports about its environments.
 
 use std::sync::{Arc, Weak};
+use std::time::SystemTime;
 
 use super::Manager;
 use super::tracked::Tracked;
 use crate::engine::watch::{self, Item, Observed, Received, Report, Watching, WeakWatching};
 use crate::environment::shared::Shared;
-use crate::error::{ErrorKind, Result};
-use crate::events::{EventKind, EventSink, Subject};
+use crate::error::{Error, ErrorKind, Result};
+use crate::events::{EventKind, EventSink, PastEvents, Subject};
 
 impl Manager {
     /// Sends events about everything that the engine reports about its environments, also
@@ -29,6 +30,37 @@ impl Manager {
     pub async fn watch(&self, engine: &str) -> Result<Watching> {
         let watching = self.begin_watch(engine).await;
         watching.map_err(|error| error.during("watch the engine", engine))
+    }
+
+    /// The events of the environments of an engine since a time, also those of other processes, and
+    /// those that follow. Without `until` they do not end. The events that the engine has forgotten
+    /// are missing: Docker stores the last 256 ones of all kinds since its start.
+    ///
+    /// Nothing is sent to subscribers.
+    ///
+    /// # Errors
+    ///
+    /// The kind is [`Unsupported`](crate::ErrorKind::Unsupported) if the engine stores no events,
+    /// and [`InvalidInput`](crate::ErrorKind::InvalidInput) if `until` is before `since`.
+    pub async fn past_events(
+        &self,
+        engine: &str,
+        since: SystemTime,
+        until: Option<SystemTime>,
+    ) -> Result<PastEvents> {
+        let read = async {
+            if until.is_some_and(|until| until < since) {
+                return Err(Error::invalid(
+                    "the end of the events is before their start; exchange them",
+                ));
+            }
+            let (reports, received) = watch::reports();
+            let found = self.registry().get(engine)?;
+            let watching = found.past_events(since, until, reports).await?;
+            Ok(PastEvents::new(engine, received, watching))
+        };
+        let read: Result<PastEvents> = read.await;
+        read.map_err(|error| error.during("read the events of the engine", engine))
     }
 
     async fn begin_watch(&self, engine: &str) -> Result<Watching> {
@@ -62,7 +94,7 @@ impl Handler {
     async fn run(self, mut received: Received) {
         while let Some(item) = received.next().await {
             match item {
-                Item::Report(report) => self.handle(report).await,
+                Item::Report(report, _) => self.handle(report).await,
                 Item::Gap => {
                     self.emit_for_engine(EventKind::Gap);
                     for shared in self.ours() {
@@ -103,7 +135,7 @@ impl Handler {
         let known = self.tracked.upgrade().and_then(|tracked| tracked.find(&id));
         let kind = match known.filter(|shared| shared.engine == self.engine) {
             Some(shared) => changed(&shared, observed).await,
-            None => Some(kind(observed)),
+            None => Some(EventKind::from(observed)),
         };
         let engine = self.engine.clone();
         if let Some(kind) = kind {
@@ -135,23 +167,6 @@ async fn changed(shared: &Shared, observed: Observed) -> Option<EventKind> {
         }
         Observed::Renamed(name) if !shared.name.reported(&name) => None,
         Observed::Health(health) if !shared.has_health(health) => None,
-        observed => Some(kind(observed)),
-    }
-}
-
-/// The event of an observation.
-fn kind(observed: Observed) -> EventKind {
-    match observed {
-        Observed::Started => EventKind::Started,
-        Observed::Stopped => EventKind::Stopped,
-        Observed::Exited(exit) => EventKind::Exited { exit },
-        Observed::Removed => EventKind::Destroyed,
-        Observed::Paused => EventKind::Paused,
-        Observed::Unpaused => EventKind::Unpaused,
-        Observed::Renamed(name) => EventKind::Renamed { name },
-        Observed::OutOfMemory => EventKind::OutOfMemory,
-        Observed::Health(health) => EventKind::Health { health },
-        Observed::Killed(signal) => EventKind::Killed { signal },
-        Observed::Restarted => EventKind::Restarted,
+        observed => Some(EventKind::from(observed)),
     }
 }

@@ -237,7 +237,7 @@ pub(super) async fn reports(engine: &dyn Engine, id: u64, answers: &Answers) -> 
     while let Some(item) = received.next().await {
         let mut answer = Answer::to(id);
         match item {
-            watch::Item::Report(report) => answer.report = Some(report),
+            watch::Item::Report(report, _) => answer.report = Some(report),
             watch::Item::Gap => answer.missed = Some(0),
             watch::Item::Ended(why) => return Err(Error::new(ErrorKind::Engine, why)),
         }

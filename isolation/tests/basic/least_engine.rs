@@ -185,6 +185,8 @@ async fn ability_that_an_engine_lacks_is_unsupported() {
     unsupported("wait", one.wait().await);
     unsupported("fork", manager.fork(&one, 1, ForkOptions::default()).await);
     unsupported("watch", manager.watch("least").await.map(drop));
+    let past = manager.past_events("least", std::time::SystemTime::UNIX_EPOCH, None);
+    unsupported("past events", past.await.map(drop));
     unsupported("lock", manager.lock(&one).await);
     let limits = ResourceLimits {
         memory: Some(64 << 20),

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use engine_api::Docker;
 use engine_api::connect::Address;
@@ -177,6 +178,16 @@ impl Engine for DockerEngine {
     fn watch(&self, reports: Reports) -> BoxFuture<'_, Result<Watching>> {
         let prefix = &self.settings.container_prefix;
         Box::pin(async move { watch::watch(self.docker().await?, prefix, reports).await })
+    }
+
+    fn past_events(
+        &self,
+        since: SystemTime,
+        until: Option<SystemTime>,
+        reports: Reports,
+    ) -> BoxFuture<'_, Result<Watching>> {
+        let prefix = &self.settings.container_prefix;
+        Box::pin(async move { watch::past(self.docker().await?, prefix, (since, until), reports).await })
     }
 
     fn as_any(&self) -> &dyn Any {

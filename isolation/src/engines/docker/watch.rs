@@ -1,6 +1,7 @@
 //! Reports what the daemon's events say about environments.
 
 use std::collections::HashSet;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use engine_api::Docker;
 use engine_api::system::{
@@ -17,6 +18,41 @@ use crate::error::Result;
 
 /// Starts to read the events, in a task of its own: a daemon drops events for a slow reader.
 pub(super) async fn watch(docker: &Docker, prefix: &str, reports: Reports) -> Result<Watching> {
+    let events = listen(docker, (None, None)).await?;
+    Ok(Watching::new(tokio::spawn(read(
+        events,
+        prefix.to_owned(),
+        reports,
+    ))))
+}
+
+/// Podman stops reading its stored events at the given time, also in their middle, so that it needs
+/// time after the question.
+const PODMAN_READS: Duration = Duration::from_secs(2);
+
+/// Reads the events since a time that the daemon has stored, and the following ones.
+pub(super) async fn past(
+    docker: &Docker,
+    prefix: &str,
+    (since, until): (SystemTime, Option<SystemTime>),
+    reports: Reports,
+) -> Result<Watching> {
+    docker.version().await.map_err(to_error)?;
+    let asked = match until {
+        Some(until) if docker.is_podman() == Some(true) => Some(until.max(SystemTime::now() + PODMAN_READS)),
+        until => until,
+    };
+    let events = listen(docker, (Some(since), asked)).await?;
+    let prefix = prefix.to_owned();
+    Ok(Watching::new(tokio::spawn(read_past(
+        events, prefix, until, reports,
+    ))))
+}
+
+async fn listen(
+    docker: &Docker,
+    (since, until): (Option<SystemTime>, Option<SystemTime>),
+) -> Result<ResilientEvents> {
     let filters = EventFilters {
         kind: vec![EventKind::Container],
         label: [labels::ENVIRONMENT].into(),
@@ -24,19 +60,48 @@ pub(super) async fn watch(docker: &Docker, prefix: &str, reports: Reports) -> Re
     };
     let options = ListenEvents {
         filters,
-        ..ListenEvents::default()
+        since: since.map(Into::into),
+        until: until.map(Into::into),
     };
     let forever = ReconnectOptions {
         timeout: None,
         ..ReconnectOptions::default()
     };
     let events = docker.system().resilient_events(options, forever).await;
-    let events = events.map_err(to_error)?;
-    Ok(Watching::new(tokio::spawn(read(
-        events,
-        prefix.to_owned(),
-        reports,
-    ))))
+    events.map_err(to_error)
+}
+
+/// The daemon sends stored events as fast as they are read, and drops new ones for a slow reader.
+async fn read_past(mut events: ResilientEvents, prefix: String, until: Option<SystemTime>, reports: Reports) {
+    let (mut kills, began) = (MemoryKills::default(), SystemTime::now());
+    while let Some(item) = events.next().await {
+        match item {
+            Ok(EventOrGap::Event(event)) => {
+                if let Some(mut report) = report(&event, &prefix) {
+                    kills.complete(&mut report);
+                    let at = time(&event);
+                    if until.is_some_and(|until| at > until) {
+                        continue;
+                    }
+                    match at < began {
+                        true => reports.send_past(report, at).await,
+                        false => reports.send_at(report, at),
+                    }
+                }
+            }
+            Ok(_) => reports.gap(),
+            Err(error) => return reports.ended(format!("{error:#}")),
+        }
+    }
+}
+
+/// The time of an event. An old daemon has only whole seconds.
+fn time(event: &Event) -> SystemTime {
+    let nanos = match event.time_nano {
+        0 => event.time.saturating_mul(1_000_000_000),
+        nanos => nanos,
+    };
+    UNIX_EPOCH + Duration::from_nanos(u64::try_from(nanos).unwrap_or(0))
 }
 
 async fn read(mut events: ResilientEvents, prefix: String, reports: Reports) {
