@@ -95,10 +95,13 @@ mod isolation {
     mod disk_limits; // disk limits: enforced or measured
     mod docker_engine; // the docker engine on the fake engine: an error at any point leaves nothing behind
     mod environment_lock; // locks of environments in containers
+    mod group_ends; // the time that services have to end
     #[cfg(unix)]
     mod group_files; // files of a group with contents of its own
     mod hanging; // a daemon that accepts connections and does not answer
     mod images; // the images of the docker engine: names, pulls, platforms, removal
+    #[cfg(unix)]
+    mod kept_together; // several kept environments: all or none
     mod lifecycle; // the docker engine on the fake engine: stop, wait, open, and changes by others
     mod logs; // followed logs while the connection to the daemon is lost
     mod lost_connection; // connections to the daemon that end: of the owner, of the events
@@ -106,6 +109,7 @@ mod isolation {
     mod migration_losses; // what a container loses on its way to this machine
     mod names; // names of environments, networks and volumes
     mod networks; // networks of the docker engine: their subnets, and who is on them
+    mod past_events; // events that the daemon has stored
     mod planted; // planted failures on the fake engine, and their causes
     mod pool; // environments that are prepared ahead
     #[cfg(target_os = "linux")]

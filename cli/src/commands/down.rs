@@ -17,9 +17,10 @@ use crate::session::Session;
 /// Their volumes stay, and a group of the same name gets them again, unless --volumes removes them.
 #[derive(Debug, Args)]
 pub(crate) struct Down {
-    /// How long the processes may take to end before they are killed
-    #[arg(long, short = 't', value_name = "DURATION", default_value = "10s", value_parser = parse::grace)]
-    time: Duration,
+    /// How long the processes may take to end before they are killed [default: that of each
+    /// service, or 10s]
+    #[arg(long, short = 't', value_name = "DURATION", value_parser = parse::grace)]
+    time: Option<Duration>,
     /// Remove the volumes of the groups, too: the named ones of the file that are not external
     #[arg(long, short)]
     volumes: bool,

@@ -13,9 +13,10 @@ use crate::session::Session;
 #[derive(Debug, Args)]
 pub(crate) struct Restart {
     /// Time to end before the processes are killed: seconds, or 250ms, 30s; 0 kills at once
+    /// [default: that of the environment, or 10s]
     #[arg(long, short = 't', visible_alias = "timeout", value_name = "TIME")]
-    #[arg(default_value = "10s", value_parser = parse::grace, allow_negative_numbers = true)]
-    time: Duration,
+    #[arg(value_parser = parse::grace, allow_negative_numbers = true)]
+    time: Option<Duration>,
     /// Names or IDs of environments; a unique beginning of an ID is enough
     #[arg(required = true, value_name = "ENVIRONMENT")]
     environments: Vec<String>,
@@ -23,7 +24,10 @@ pub(crate) struct Restart {
 
 impl Restart {
     pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
-        let restart = async |environment: &isolation::Environment| environment.restart(self.time).await;
+        let restart = async |environment: &isolation::Environment| {
+            let grace = self.time.unwrap_or_else(|| environment.stop_grace());
+            environment.restart(grace).await
+        };
         session.each(&self.environments, console, restart).await
     }
 }

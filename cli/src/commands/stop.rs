@@ -14,9 +14,10 @@ use crate::session::Session;
 #[derive(Debug, Args)]
 pub(crate) struct Stop {
     /// Time to end before the processes are killed: seconds, or 250ms, 30s; 0 kills at once
+    /// [default: that of the environment, or 10s]
     #[arg(long, short = 't', visible_alias = "timeout", value_name = "TIME")]
-    #[arg(default_value = "10s", value_parser = parse::grace, allow_negative_numbers = true)]
-    time: Duration,
+    #[arg(value_parser = parse::grace, allow_negative_numbers = true)]
+    time: Option<Duration>,
     /// Signal that asks the main process to end, instead of that of the image: INT, SIGQUIT, 15
     #[arg(long, short, value_name = "SIGNAL")]
     signal: Option<Signal>,
@@ -27,9 +28,12 @@ pub(crate) struct Stop {
 
 impl Stop {
     pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
-        let stop = async |environment: &Environment| match self.signal {
-            Some(signal) => environment.stop_with(signal, self.time).await,
-            None => environment.stop(self.time).await,
+        let stop = async |environment: &Environment| {
+            let grace = self.time.unwrap_or_else(|| environment.stop_grace());
+            match self.signal {
+                Some(signal) => environment.stop_with(signal, grace).await,
+                None => environment.stop(grace).await,
+            }
         };
         session.each(&self.environments, console, stop).await
     }

@@ -124,11 +124,11 @@ fn service_that_ends_at_once_fails_the_group() {
 #[test]
 fn unsupported_key_is_an_error_or_a_warning() {
     let project = Project::new(
-        "services:\n  a:\n    image: busybox\n    entrypoint: [sleep, '9']\n    tty: true\n    restart: always\n",
+        "services:\n  a:\n    image: busybox\n    entrypoint: [sleep, '9']\n    links: [b]\n    restart: always\n",
     );
     let error = project.fails(&["up"]);
     assert!(
-        error.contains("line 5: services.a.tty is not supported"),
+        error.contains("line 5: services.a.links is not supported"),
         "{error}"
     );
     let ended = project.isolate(&["up", "--ignore-unsupported", "--name", "g"]);
@@ -269,7 +269,7 @@ fn failed_group_leaves_no_new_volume() {
 
 #[test]
 fn each_fault_of_a_compose_file_has_a_line() {
-    let project = Project::new("services:\n  a: {image: x, ports: [y],\n    z: 1, tty: true}\n");
+    let project = Project::new("services:\n  a: {image: x, ports: [y],\n    z: 1, links: [b]}\n");
     let error = project.fails(&["up"]);
     let lines: Vec<&str> = error.lines().collect();
     assert!(lines[0].ends_with("3 errors"), "{error}");
@@ -278,7 +278,7 @@ fn each_fault_of_a_compose_file_has_a_line() {
         "{error}"
     );
     assert!(
-        lines[2].starts_with("  caused by: line 3: services.a.tty"),
+        lines[2].starts_with("  caused by: line 3: services.a.links"),
         "{error}"
     );
     assert!(

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::group::spec::GroupVolume;
 use crate::spec::lifetime::Lifetime;
 
 /// A volume of a group that an engine finds or creates.
@@ -13,6 +14,8 @@ pub struct GroupVolumeRequest<'a> {
     pub group: &'a str,
     /// The name of the volume in the group.
     pub name: &'a str,
+    /// The name that it must have on the engine.
+    pub on_engine: Option<&'a str>,
     /// Labels.
     pub labels: &'a BTreeMap<String, String>,
     /// A volume that is to be kept and that exists is used again. Otherwise it is new, and goes
@@ -23,13 +26,14 @@ pub struct GroupVolumeRequest<'a> {
 impl<'a> GroupVolumeRequest<'a> {
     pub(crate) fn new(
         (group, name): (&'a str, &'a str),
-        labels: &'a BTreeMap<String, String>,
+        volume: &'a GroupVolume,
         lifetime: Lifetime,
     ) -> Self {
         Self {
             group,
             name,
-            labels,
+            on_engine: volume.name.as_deref(),
+            labels: &volume.labels,
             lifetime,
         }
     }

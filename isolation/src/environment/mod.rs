@@ -63,6 +63,9 @@ use crate::spec::EnvironmentSpec;
 use crate::spec::published_port::Protocol;
 use crate::spec::wait_for::WaitFor;
 
+/// How long a stop waits by default.
+const STOP_GRACE: Duration = Duration::from_secs(10);
+
 /// An isolated place for commands.
 ///
 /// [`Manager::create`](crate::Manager::create) creates it, [`Manager::open`](crate::Manager::open)
@@ -206,6 +209,12 @@ impl Environment {
     /// supervision again.
     pub async fn end_supervision(&self) {
         self.shared().supervision.end().await;
+    }
+
+    /// How long a stop that names no time waits before it kills processes:
+    /// [`EnvironmentSpec::stop_grace`](crate::EnvironmentSpec::stop_grace), or 10 seconds.
+    pub fn stop_grace(&self) -> Duration {
+        self.spec().stop_grace.unwrap_or(STOP_GRACE)
     }
 
     /// Stops and starts it.

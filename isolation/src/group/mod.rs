@@ -77,7 +77,8 @@ impl Group {
     }
 
     /// Stops and destroys the services, those that depend on others first. It continues after an
-    /// error.
+    /// error. Without a `grace`, each service has its own
+    /// ([`Environment::stop_grace`](crate::Environment::stop_grace)).
     ///
     /// Volumes of a group that is kept stay; see
     /// [`remove_group_volumes`](crate::Manager::remove_group_volumes).
@@ -85,7 +86,12 @@ impl Group {
     /// # Errors
     ///
     /// The kind is [`Cleanup`](crate::ErrorKind::Cleanup), with every error.
-    pub async fn down(&self, grace: Duration) -> Result<()> {
+    pub async fn down(&self, grace: impl Into<Option<Duration>>) -> Result<()> {
+        let grace = grace.into();
+        Box::pin(self.end(grace)).await
+    }
+
+    async fn end(&self, grace: Option<Duration>) -> Result<()> {
         let mut failures = Vec::new();
         let mut left = self.members.as_slice();
         while let Some(last) = left.last() {
@@ -94,7 +100,8 @@ impl Group {
             let (before, together) = left.split_at(first);
             // Before any of them is destroyed: one owns the networks, and waits for the others.
             let stops = together.iter().map(|one| {
-                let stop = async { Ok(one.environment.stop(grace).await.err()) };
+                let grace = grace.unwrap_or_else(|| one.environment.stop_grace());
+                let stop = async move { Ok(one.environment.stop(grace).await.err()) };
                 Box::pin(stop) as crate::BoxFuture<'_, Result<_>>
             });
             let stopped: Vec<Option<crate::Error>> = join::all(stops.collect()).await?;

@@ -64,6 +64,10 @@ fn no_files(files: &Variables) -> bool {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GroupVolume {
+    /// The name on the engine; by default, the engine chooses a unique one. A volume of somebody
+    /// else with this name is an error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// Labels.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,
@@ -190,7 +194,8 @@ impl GroupSpec {
             faults.add(service.check(name, self));
         }
         let networks = self.networks.keys().map(|name| ("network", name));
-        let volumes = self.volumes.keys().map(|name| ("volume", name));
+        let named = self.volumes.values().filter_map(|volume| volume.name.as_ref());
+        let volumes = self.volumes.keys().chain(named).map(|name| ("volume", name));
         let files = self.files.keys().map(|name| ("file", name));
         for (what, name) in networks.chain(volumes).chain(files) {
             faults.add(validate::name(name).map_err(|_| {

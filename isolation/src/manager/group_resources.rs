@@ -82,7 +82,7 @@ impl Manager {
         };
         let mut provided = GroupVolumes::new(engine, lifetime);
         for (name, volume) in spec.volumes.iter().filter(|(name, _)| used.contains(*name)) {
-            let request = GroupVolumeRequest::new((&spec.name, name), &volume.labels, lifetime);
+            let request = GroupVolumeRequest::new((&spec.name, name), volume, lifetime);
             let volume = match engine.provide_volume(request).await {
                 Ok(volume) => volume,
                 Err(error) => {

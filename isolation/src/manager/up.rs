@@ -241,9 +241,7 @@ impl Manager {
         spec.name = Some(format!("{}/{name}", group.name));
         spec.group = Some(membership.clone());
         let network = &mut spec.network;
-        if matches!(network.mode, NetworkMode::Private | NetworkMode::Named(_))
-            && !network.aliases.iter().any(|alias| alias == name)
-        {
+        if network.has_names() && !network.aliases.iter().any(|alias| alias == name) {
             network.aliases.push(name.to_owned());
         }
         let id = EnvironmentId::random();

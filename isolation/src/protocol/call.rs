@@ -256,14 +256,11 @@ pub(crate) struct Start {
 pub(crate) struct Stop {
     /// The environment.
     pub(crate) environment: String,
-    /// The time that its processes may take to exit by themselves, in seconds.
-    #[cfg_attr(feature = "schema", schemars(with = "f64"))]
-    #[serde(with = "units::seconds", default = "grace")]
-    pub(crate) grace: Duration,
-}
-
-fn grace() -> Duration {
-    Duration::from_secs(10)
+    /// The time that its processes may take to exit by themselves, in seconds; without it, the
+    /// `stop_grace` of its specification, or 10 seconds.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<f64>"))]
+    #[serde(default, with = "units::duration", skip_serializing_if = "Option::is_none")]
+    pub(crate) grace: Option<Duration>,
 }
 
 /// A signal for an environment.

@@ -53,7 +53,11 @@ pub(super) async fn run(session: &Session, call: Call) -> Result<Map<String, Val
             return object(&Bundled { directory, diagnosis });
         }
         Call::Start(start) => begin(&environment(start.environment.clone()).await?, &start).await?,
-        Call::Stop(stop) => environment(stop.environment).await?.stop(stop.grace).await?,
+        Call::Stop(stop) => {
+            let environment = environment(stop.environment).await?;
+            let grace = stop.grace.unwrap_or_else(|| environment.stop_grace());
+            environment.stop(grace).await?;
+        }
         Call::Kill(kill) => environment(kill.environment).await?.kill(kill.signal).await?,
         Call::Keep(of) => environment(of.environment).await?.keep().await?,
         Call::WaitUntil(until) => {

@@ -25,6 +25,7 @@ pub(crate) mod wait_for;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -137,6 +138,12 @@ pub struct EnvironmentSpec {
     /// When it is restarted automatically; by default never.
     #[serde(skip_serializing_if = "is_default")]
     pub restart: Option<RestartSpec>,
+    /// How long its processes may take to exit after a stop that names no time:
+    /// [`Environment::stop_grace`](crate::Environment::stop_grace). In JSON a number of seconds, or
+    /// a text such as `"1m30s"`.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<crate::protocol::schema::Time>"))]
+    #[serde(with = "units::duration", skip_serializing_if = "is_default")]
+    pub stop_grace: Option<Duration>,
     /// Labels on everything that the engine creates for the environment.
     #[serde(skip_serializing_if = "is_default")]
     pub labels: BTreeMap<String, String>,

@@ -82,16 +82,28 @@ pub enum NetworkMode {
     /// A new network that is removed with the environment. Others can join it by its name, which is
     /// the detail `network` of [`Environment::inspect`](crate::Environment::inspect).
     Private,
-    /// An existing network of the engine, or one of [`own`](NetworkSpec::own).
+    /// An existing network of the engine, or one of [`own`](NetworkSpec::own). On `docker`, `host`
+    /// is the network of the machine of the daemon, and `bridge` that of containers that name none.
     Named(String),
 }
+
+/// The network of the machine of the daemon, which an environment has in place of its own.
+pub(crate) const HOST: &str = "host";
+
+/// The network of containers that name none; Podman calls it `podman`.
+pub(crate) const BRIDGE: &str = "bridge";
+
+/// The networks that daemons have from the beginning, and that have no names of containers.
+pub(crate) const WITHOUT_NAMES: [&str; 3] = [BRIDGE, "podman", HOST];
 
 impl NetworkSpec {
     pub(super) fn check(&self, faults: &mut Faults) {
         if let NetworkMode::Named(name) = &self.mode {
             faults.add(validate::text("the name of the network", name));
-        } else if !self.aliases.is_empty() && self.mode != NetworkMode::Private && self.join.is_empty() {
-            let why = "aliases need a named or private network; choose one, or remove the aliases";
+        }
+        if !self.aliases.is_empty() && !self.has_names() && self.join.is_empty() {
+            let why =
+                "aliases need a private network, or one that was created; choose one, or remove the aliases";
             faults.add(Err(Error::invalid(why)));
         }
         for (set, what) in [(self.internal, "internal"), (self.ipv6, "ipv6")] {
@@ -118,6 +130,11 @@ impl NetworkSpec {
         }
         if self.publish_all && (self.internal || self.main_own().is_some_and(|own| own.internal)) {
             let why = "an internal network has only ports that are named; name them, without publish_all";
+            faults.add(Err(Error::invalid(why)));
+        }
+        if self.is_host() && (self.publishes() || !self.join.is_empty() || !self.expose_host.is_empty()) {
+            let why = "an environment on the network of the host has every port of the host, and no other network; \
+                       remove its ports and the networks to join, or give it another network";
             faults.add(Err(Error::invalid(why)));
         }
         if self.mode == NetworkMode::None && self.publishes() {
@@ -163,7 +180,8 @@ impl NetworkSpec {
     }
 
     fn check_own(&self, faults: &mut Faults) {
-        for name in self.own.keys() {
+        let given = self.own.values().filter_map(|own| own.name.as_ref());
+        for name in self.own.keys().chain(given) {
             faults.add(validate::name(name).map_err(|_| {
                 Error::invalid(format!(
                     "{name:?} is not the name of a network; {}",
@@ -186,6 +204,22 @@ impl NetworkSpec {
             NetworkMode::Named(name) => self.own.get(name),
             _ => None,
         }
+    }
+
+    /// Whether environments on its main network reach it by names.
+    pub(crate) fn has_names(&self) -> bool {
+        match &self.mode {
+            NetworkMode::Default | NetworkMode::None => false,
+            NetworkMode::Private => true,
+            NetworkMode::Named(name) => {
+                self.own.contains_key(name) || !WITHOUT_NAMES.contains(&name.as_str())
+            }
+        }
+    }
+
+    /// Whether it has the network of the machine of the daemon.
+    fn is_host(&self) -> bool {
+        matches!(&self.mode, NetworkMode::Named(name) if name == HOST && !self.own.contains_key(name))
     }
 
     /// Whether ports are published.

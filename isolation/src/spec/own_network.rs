@@ -9,6 +9,10 @@ use super::subnet::Subnet;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct OwnNetwork {
+    /// The name on the engine; by default, the engine chooses a unique one. A network that exists
+    /// with this name is an error.
+    #[serde(skip_serializing_if = "super::is_default")]
+    pub name: Option<String>,
     /// The addresses of the network. By default a free part of the subnet that the engine prefers.
     #[serde(skip_serializing_if = "super::is_default")]
     pub subnet: Option<Subnet>,

@@ -97,7 +97,7 @@ fn invalid_specification_is_rejected() {
         (mount(Mount::host("/", "relative")), "absolute"),
         (mount(Mount::host("/", "/")), "below /"),
         (mount(Mount::host("relative", "/x")), "absolute"),
-        (mount(Mount::volume("a/b", "/x")), "volume"),
+        (mount(Mount::volume("a\nb", "/x")), "volume"),
         (mount(Mount::tmpfs("/x", Some(0))), "greater than 0"),
         (
             EnvironmentSpec {
@@ -130,7 +130,7 @@ fn invalid_specification_is_rejected() {
         (main(Command::default()), "empty"),
         (
             main(Command {
-                timeout: Some(std::time::Duration::ZERO),
+                timeout: Some(Duration::ZERO),
                 ..Command::new(["x"])
             }),
             "timeout",
@@ -297,6 +297,7 @@ fn json_round_trips_and_is_short() {
             own: [(
                 "own".to_owned(),
                 OwnNetwork {
+                    name: Some("shop-net".into()),
                     subnet: Some("10.9.0.0/24".parse().unwrap()),
                     internal: true,
                     ipv6: true,
@@ -322,10 +323,11 @@ fn json_round_trips_and_is_short() {
         }),
         health: Some(HealthSpec {
             check: Some(Command::new(["true"])),
-            interval: Some(std::time::Duration::from_secs(2)),
+            interval: Some(Duration::from_secs(2)),
             ..HealthSpec::default()
         }),
         restart: Some(RestartSpec::default()),
+        stop_grace: Some(Duration::from_millis(1500)),
         labels: [("k".to_owned(), "v".to_owned())].into(),
         owner: Some("me".into()),
         session: Some("s".into()),

@@ -295,3 +295,56 @@ async fn volume_waits_for_the_removal_of_its_container() {
     settle().await;
     assert_eq!(fake.resources(), [""; 0]);
 }
+
+#[tokio::test]
+async fn volume_is_mounted_by_any_name_it_can_have() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let (engine, manager) = (engine(&fake), on(&fake));
+    for name in ["a/b", "größe 7", "x:y", ".x", &"n".repeat(300)] {
+        let volume = engine.volumes().create(kept(Some(name))).await.unwrap();
+        let environment = create(&manager, mounting(name)).await;
+        let environment = environment.unwrap_or_else(|error| panic!("{name}: {}", chain(&error)));
+        environment.destroy().await.unwrap();
+        volume.remove().await.unwrap();
+    }
+    for name in ["", " ", "a\nb", &"n".repeat(1025)] {
+        let before = fake.requests().len();
+        let created = engine.volumes().create(kept(Some(name))).await;
+        assert_eq!(created.unwrap_err().kind(), ErrorKind::InvalidInput, "{name:?}");
+        let mounted = create(&manager, mounting(name)).await;
+        assert_eq!(mounted.unwrap_err().kind(), ErrorKind::InvalidInput, "{name:?}");
+        let sent = fake.requests().split_off(before);
+        assert!(
+            !sent.iter().any(|one| one.ends_with("/create")),
+            "{name:?}: {sent:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn volume_of_another_owner_is_not_taken() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let engine = engine(&fake);
+    let named = || VolumeOptions {
+        on_daemon: Some("shop-data".to_owned()),
+        ..kept(Some("mine"))
+    };
+    let theirs = engine_api::volumes::CreateVolume {
+        name: "shop-data".to_owned(),
+        ..Default::default()
+    };
+    let docker = Docker::with_connector(fake.clone());
+    docker.volumes().create(theirs).await.unwrap();
+    let error = engine.volumes().create(named()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+    assert!(fake.resources().iter().any(|one| one.contains("shop-data")));
+    docker
+        .volumes()
+        .remove("shop-data", Default::default())
+        .await
+        .unwrap();
+    let volume = engine.volumes().create(named()).await.unwrap();
+    assert_eq!(volume.on_daemon(), "shop-data");
+    volume.remove().await.unwrap();
+    assert_eq!(fake.resources(), [""; 0]);
+}

@@ -4,6 +4,7 @@ mod cleanup; // dropped and destroyed environments leave nothing behind
 mod command_shells; // commands in command shells: how they start and end
 mod command_table; // commands whose result does not depend on how they are run
 mod commands; // commands, and how they end
+mod compose; // what the keys of a compose file do
 mod copies_to_mounts; // copies to places that the daemon does not see, or that are the host's
 mod create; // created containers, and specifications that are rejected
 mod disruption; // a daemon that hangs, or is restarted, during each kind of call

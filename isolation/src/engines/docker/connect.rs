@@ -7,13 +7,12 @@ use super::diagnostics::to_error;
 use super::instance::DockerInstance;
 use super::labels;
 use super::networks::{check_aliases, join, resolve};
-use super::resolve::WITHOUT_NAMES;
 use crate::BoxFuture;
 use crate::engine::instance::Networking;
 use crate::environment::id::EnvironmentId;
 use crate::environment::joined_network::JoinedNetwork;
 use crate::error::{Error, ErrorKind, Result};
-use crate::spec::network::check_alias;
+use crate::spec::network::{WITHOUT_NAMES, check_alias};
 
 /// How many digits of a container's ID some daemons add to its aliases.
 const SHORT_ID: usize = 12;

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use engine_api::common::{TmpfsOptions, VolumeOptions};
 use engine_api::containers::{CreateContainer, EndpointSettings, HostConfig, LogConfig, Mount, MountType};
@@ -21,7 +22,7 @@ use crate::spec::{self, EnvironmentSpec};
 /// The environment variable with the ID of the environment, as on every engine.
 const MARK: &str = "ISOLATION_ENVIRONMENT";
 
-/// Seconds between the stop signal and the kill.
+/// Seconds between the stop signal and the kill, if another program stops the container.
 const STOP_TIMEOUT: i64 = 2;
 
 /// The log of a main process: the driver is named, because a daemon may have a default that cannot
@@ -66,13 +67,14 @@ pub(super) fn container(parts: Parts<'_>, spec: &EnvironmentSpec) -> Result<Crea
         user: parts.user.to_owned(),
         working_dir: spec.working_dir.as_deref().map(absolute).unwrap_or_default(),
         labels: labels::of(parts.id, parts.name, spec)?.into(),
-        stop_timeout: Some(STOP_TIMEOUT),
+        stop_timeout: Some(stop_timeout(spec.stop_grace)),
         host_config: host(&parts, spec, &options)?,
         healthcheck: health::config(spec, parts.podman, parts.start_interval),
         // Attached once: the end of that connection is the end of the input.
-        open_stdin: linked,
+        open_stdin: linked || options.stdin_open,
         stdin_once: linked,
         attach_stdin: linked,
+        tty: options.tty,
         ..CreateContainer::default()
     };
     if let Some(signal) = options.stop_signal {
@@ -94,7 +96,7 @@ pub(super) fn container(parts: Parts<'_>, spec: &EnvironmentSpec) -> Result<Crea
             if command.terminal.is_some() || command.input != Input::Empty {
                 (made.open_stdin, made.stdin_once, made.attach_stdin) = (true, true, true);
             }
-            made.tty = command.terminal.is_some();
+            made.tty |= command.terminal.is_some();
             env.extend(
                 command
                     .env
@@ -122,6 +124,17 @@ pub(super) fn container(parts: Parts<'_>, spec: &EnvironmentSpec) -> Result<Crea
         made.networking_config.endpoints_config.insert(network, endpoint);
     }
     Ok(publish::publish(&spec.network, parts.address, made))
+}
+
+/// The daemon takes whole seconds.
+fn stop_timeout(grace: Option<Duration>) -> i64 {
+    let Some(grace) = grace else {
+        return STOP_TIMEOUT;
+    };
+    let whole = grace
+        .as_secs()
+        .saturating_add(u64::from(grace.subsec_nanos() > 0));
+    i64::try_from(whole).unwrap_or(i64::MAX)
 }
 
 /// A name that is valid, unique and, if the environment has a name, readable. It ends with the ID,
@@ -336,6 +349,28 @@ mod tests {
         assert_eq!(made.entrypoint.unwrap(), ["httpd"]);
         assert_eq!(made.cmd, ["-f"]);
         assert_eq!(made.env.to_vec()[..3], ["A=1", "B=command", "C=3"]);
+    }
+
+    #[test]
+    fn main_process_has_the_chosen_input_and_end() {
+        let engine_options = [(
+            "docker".to_owned(),
+            serde_json::json!({"tty": true, "stdin_open": true}),
+        )];
+        let asked = made(&EnvironmentSpec {
+            main: Main::Image,
+            stop_grace: Some(Duration::from_millis(89_500)),
+            engine_options: engine_options.into(),
+            ..EnvironmentSpec::default()
+        });
+        assert!(asked.tty && asked.open_stdin && !asked.stdin_once && !asked.attach_stdin);
+        assert_eq!(asked.stop_timeout, Some(90));
+        let plain = made(&EnvironmentSpec {
+            main: Main::Image,
+            ..EnvironmentSpec::default()
+        });
+        assert!(!plain.tty && !plain.open_stdin);
+        assert_eq!(plain.stop_timeout, Some(STOP_TIMEOUT));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::platform::Platform;
 use crate::command::signal::Signal;
 use crate::error::{Error, Result};
 use crate::spec::EnvironmentSpec;
+use crate::spec::main_process::Main;
 
 /// Options that only this engine has. In JSON:
 ///
@@ -32,6 +33,11 @@ pub(super) struct DockerOptions {
     /// The signal by which a stop asks the main process to end, such as `SIGINT`. By default it is
     /// that of the image, or `SIGTERM`.
     pub(super) stop_signal: Option<Signal>,
+    /// Whether the main process has a terminal. Its log then has no standard error of its own.
+    pub(super) tty: bool,
+    /// Whether the main process has an open standard input, to which nobody writes. By default, it
+    /// reads the end of the input at once.
+    pub(super) stdin_open: bool,
     /// Additional entries of `/etc/hosts`: `name:address`.
     pub(super) extra_hosts: Vec<String>,
     /// When the image is pulled: `always`, `missing` or `never`. By default the engine's policy.
@@ -51,6 +57,10 @@ impl DockerOptions {
             .map_err(|error| Error::invalid(format!("an option of the engine {NAME} is invalid: {error}")))?;
         options.platform.as_deref().map(Platform::parse).transpose()?;
         options.hostname.as_deref().map_or(Ok(()), check_hostname)?;
+        if spec.main == Main::Idle && (options.tty || options.stdin_open) {
+            let text = "the options tty and stdin_open are those of a main process; name one, or remove them";
+            return Err(Error::invalid(text));
+        }
         Ok(options)
     }
 }
@@ -95,6 +105,7 @@ mod tests {
         for value in [
             serde_json::json!({"privileged": true}),
             serde_json::json!({"init": "often"}),
+            serde_json::json!({"tty": true}),
             serde_json::json!([]),
         ] {
             let error = of(value).unwrap_err();

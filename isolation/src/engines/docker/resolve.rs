@@ -12,7 +12,7 @@ use crate::environment::id::EnvironmentId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::spec::EnvironmentSpec;
 use crate::spec::mount::MountSource;
-use crate::spec::network::{NetworkMode, check_alias, check_forwarded};
+use crate::spec::network::{BRIDGE, HOST, NetworkMode, WITHOUT_NAMES, check_alias, check_forwarded};
 
 impl DockerEngine {
     /// Replaces the names of networks and volumes by those on the daemon. On networks that somebody
@@ -34,9 +34,6 @@ impl DockerEngine {
         Ok(taken)
     }
 }
-
-/// The networks that daemons have from the beginning, and that have no names of containers.
-pub(super) const WITHOUT_NAMES: [&str; 2] = ["bridge", "podman"];
 
 /// Makes the name of an environment an alias on these networks, if it can be one.
 async fn add_name(docker: &Docker, networks: &[Network], spec: &mut EnvironmentSpec) -> Result<Vec<String>> {
@@ -79,7 +76,9 @@ async fn of_networks(
     let network = &mut spec.network;
     let (mut names, mut existing) = (BTreeMap::new(), Vec::new());
     if let NetworkMode::Named(name) = &network.mode {
-        if !network.own.contains_key(name) {
+        // Every daemon knows these modes, also one without a network of that name.
+        let is_mode = matches!(name.as_str(), HOST | BRIDGE);
+        if !is_mode && !network.own.contains_key(name) {
             let found = networks::resolve(docker, name).await?;
             if found.internal {
                 network.ports.iter().try_for_each(check_forwarded)?;
@@ -104,8 +103,10 @@ async fn of_networks(
         names.insert(name.clone(), found.name.clone());
         existing.push(found);
     }
-    for name in network.own.keys() {
-        names.insert(name.clone(), networks::own_name(prefix, id, name));
+    for (name, own) in &network.own {
+        let on_daemon = own.name.clone();
+        let on_daemon = on_daemon.unwrap_or_else(|| networks::own_name(prefix, id, name));
+        names.insert(name.clone(), on_daemon);
     }
     network.rename_networks(|name| names.get(name).cloned());
     Ok(existing)

@@ -168,7 +168,10 @@ impl Instance for RemoteInstance {
 
     fn stop(&self, grace: Duration) -> BoxFuture<'_, Result<()>> {
         let environment = self.id.to_string();
-        Box::pin(self.tell(Call::Stop(Stop { environment, grace })))
+        Box::pin(self.tell(Call::Stop(Stop {
+            environment,
+            grace: Some(grace),
+        })))
     }
 
     fn kill(&self, signal: Signal) -> BoxFuture<'_, Result<()>> {

@@ -23,7 +23,7 @@ pub(super) fn declared(reading: &mut Reading<'_>, entries: &[Entry], group: &mut
             let (value, path) = (&option.value, format!("{path}.{}", option.key));
             match option.key.as_str() {
                 "external" => external = reading.bool(value, &path).unwrap_or_default(),
-                "name" => name = reading.text(value, &path).map(|name| (option.line, name)),
+                "name" => name = reading.text(value, &path),
                 "labels" => own.labels = pairs(reading, value, &path).into_iter().collect(),
                 "driver" if reading.text(value, &path).as_deref() == Some("local") => {}
                 key if key.starts_with("x-") => {}
@@ -31,12 +31,9 @@ pub(super) fn declared(reading: &mut Reading<'_>, entries: &[Entry], group: &mut
             }
         }
         let on_engine = match (external, name) {
-            (true, name) => name.map_or_else(|| entry.key.clone(), |(_, name)| name),
+            (true, name) => name.unwrap_or_else(|| entry.key.clone()),
             (false, name) => {
-                if let Some((line, _)) = name {
-                    let hint = "volumes are named after the group, unless they are external";
-                    reading.unsupported(line, &format!("{path}.name"), hint);
-                }
+                own.name = name;
                 group.volumes.insert(entry.key.clone(), own);
                 entry.key.clone()
             }

@@ -6,7 +6,7 @@ use super::Sections;
 use super::reading::Reading;
 use super::yaml::{Entry, Node, Value};
 use crate::group::spec::{DEFAULT_NETWORK, GroupSpec};
-use crate::spec::network::NetworkMode;
+use crate::spec::network::{HOST, NetworkMode, NetworkSpec};
 use crate::spec::own_network::OwnNetwork;
 
 /// A network of the file.
@@ -25,10 +25,19 @@ pub(super) fn assign(reading: &mut Reading<'_>, group: &mut GroupSpec, sections:
             continue;
         };
         let network = &mut service.environment.network;
-        if network.mode == NetworkMode::None {
+        let path = format!("services.{}", entry.key);
+        if network.mode != NetworkMode::Default {
+            if let Some(node) = reading.get(&entry.value, &path, "networks") {
+                let why = "a service with a network_mode has no other networks; remove one of the two";
+                reading.fault(node.line, &format!("{path}.networks"), why);
+            }
+            without_ports(reading, entry, &path, network);
+            if matches!(&network.mode, NetworkMode::Named(name) if declared.contains_key(name)) {
+                let why = "its network_mode is the name of a network of the file; give that another name";
+                reading.fault(entry.line, &path, why);
+            }
             continue;
         }
-        let path = format!("services.{}", entry.key);
         let mut joined = joined(reading, &entry.value, &path);
         if joined.is_empty() {
             joined.push((DEFAULT_NETWORK.to_owned(), Vec::new()));
@@ -100,6 +109,21 @@ pub(super) fn assign(reading: &mut Reading<'_>, group: &mut GroupSpec, sections:
     group.networks = used;
 }
 
+/// The network of the host, and an environment without one, have no ports to publish.
+fn without_ports(reading: &mut Reading<'_>, entry: &Entry, path: &str, network: &mut NetworkSpec) {
+    let why = match &network.mode {
+        NetworkMode::Named(name) if name == HOST => {
+            "on the network of the host, all its ports are those of the host"
+        }
+        NetworkMode::None => "a service without a network cannot publish ports",
+        _ => return,
+    };
+    if !network.ports.is_empty() {
+        network.ports.clear();
+        reading.unsupported(entry.line, &format!("{path}.ports"), &format!("{why}; remove it"));
+    }
+}
+
 /// The networks of the file, and what each is.
 fn declared(reading: &mut Reading<'_>, entries: &[Entry]) -> BTreeMap<String, Declared> {
     let mut networks = BTreeMap::new();
@@ -110,7 +134,7 @@ fn declared(reading: &mut Reading<'_>, entries: &[Entry]) -> BTreeMap<String, De
             let (value, path) = (&option.value, format!("{path}.{}", option.key));
             match option.key.as_str() {
                 "external" => external = reading.bool(value, &path).unwrap_or_default(),
-                "name" => name = reading.text(value, &path).map(|name| (option.line, name)),
+                "name" => name = reading.text(value, &path),
                 "internal" => own.internal = reading.bool(value, &path).unwrap_or_default(),
                 "enable_ipv6" => own.ipv6 = reading.bool(value, &path).unwrap_or_default(),
                 "ipam" => own.subnet = subnet(reading, value, &path),
@@ -121,12 +145,9 @@ fn declared(reading: &mut Reading<'_>, entries: &[Entry]) -> BTreeMap<String, De
             }
         }
         let network = match (external, name) {
-            (true, name) => Declared::External(name.map_or_else(|| entry.key.clone(), |(_, name)| name)),
+            (true, name) => Declared::External(name.unwrap_or_else(|| entry.key.clone())),
             (false, name) => {
-                if let Some((line, _)) = name {
-                    let hint = "networks are named after the group, unless they are external";
-                    reading.unsupported(line, &format!("{path}.name"), hint);
-                }
+                own.name = name;
                 Declared::Own(own)
             }
         };

@@ -89,3 +89,55 @@ fn build_is_a_directory_or_a_mapping() {
     std::fs::create_dir(directory).unwrap();
     group.validate().unwrap();
 }
+
+#[test]
+fn end_and_input_of_a_service_are_read() {
+    let group = read(
+        "services:\n  a: {image: x, stop_grace_period: 1m30s, tty: true, stdin_open: true}\n  \
+         b: {image: x, tty: false}\n",
+    )
+    .unwrap();
+    group.validate().unwrap();
+    let a = &group.services["a"].environment;
+    assert_eq!(a.stop_grace, Some(std::time::Duration::from_secs(90)));
+    let options = &a.engine_options["docker"];
+    assert_eq!(
+        (&options["tty"], &options["stdin_open"]),
+        (&true.into(), &true.into())
+    );
+    let b = &group.services["b"].environment;
+    assert_eq!(
+        (b.stop_grace, &b.engine_options["docker"]["tty"]),
+        (None, &false.into())
+    );
+}
+
+#[test]
+fn network_of_a_service_may_be_one_of_the_engine() {
+    let yaml = "services:\n  a: {image: x, network_mode: host}\n  b: {image: x, network_mode: bridge}\n";
+    let group = read(yaml).unwrap();
+    group.validate().unwrap();
+    for (service, name) in [("a", "host"), ("b", "bridge")] {
+        let network = &group.services[service].environment.network;
+        assert_eq!(network.mode, NetworkMode::Named(name.to_owned()));
+        assert!(!network.has_names(), "{name}");
+    }
+    assert!(group.networks.is_empty());
+}
+
+#[test]
+fn own_names_are_those_on_the_engine() {
+    let yaml = "networks: {n: {name: shop-net}}\nvolumes: {v: {name: shop-data}}\n\
+                services: {a: {image: x, networks: [n], volumes: [\"v:/v\"]}}\n";
+    let group = read(yaml).unwrap();
+    group.validate().unwrap();
+    assert_eq!(group.networks["n"].name.as_deref(), Some("shop-net"));
+    assert_eq!(group.volumes["v"].name.as_deref(), Some("shop-data"));
+    assert_eq!(group.services["a"].environment.mounts, [Mount::volume("v", "/v")]);
+    let invalid = read(&yaml.replace("shop-data", "shop/data")).unwrap();
+    let error = invalid.validate().unwrap_err().to_string();
+    assert!(
+        error.contains("\"shop/data\" is not the name of a volume"),
+        "{error}"
+    );
+}

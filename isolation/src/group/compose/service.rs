@@ -12,22 +12,17 @@ use crate::command::Command;
 use crate::group::spec::{Dependency, Service};
 use crate::spec::EnvironmentSpec;
 use crate::spec::main_process::Main;
-use crate::spec::network::NetworkMode;
+use crate::spec::network::{BRIDGE, HOST, NetworkMode};
 use crate::spec::restart::{RestartOnExit, RestartSpec};
+use crate::spec::units;
 
 /// Keys that are read elsewhere, and `expose`, which has no effect on a group.
 const ELSEWHERE: [&str; 5] = ["profiles", "networks", "container_name", "extends", "expose"];
 
 /// Unsupported keys, and the alternatives.
-const INSTEAD: [(&str, &str); 5] = [
-    (
-        "stop_grace_period",
-        "name the time at the end: isolate down --time",
-    ),
+const INSTEAD: [(&str, &str); 2] = [
     ("links", "services reach each other by their names"),
     ("logging", "logs are read with `isolate logs`"),
-    ("stdin_open", "open a shell: isolate shell"),
-    ("tty", "open a shell: isolate shell"),
 ];
 
 /// What the file declares for all services.
@@ -71,8 +66,12 @@ pub(super) fn read(reading: &mut Reading<'_>, node: &Node, path: &str, of_file: 
             "restart" => restart(reading, value, &path, spec),
             "shm_size" => spec.limits.shm_size = reading.size(value, &path),
             "pull_policy" => pull_policy(reading, value, &path, spec),
+            "stop_grace_period" => {
+                let what = "a duration such as 1m30s";
+                spec.stop_grace = reading.parsed(value, &path, what, units::parse_duration);
+            }
             "scale" => limits::one_copy(reading, value, &path),
-            "hostname" | "init" | "platform" | "stop_signal" | "extra_hosts" => {
+            "hostname" | "init" | "platform" | "stop_signal" | "extra_hosts" | "tty" | "stdin_open" => {
                 engine_option(reading, value, &path, &entry.key, spec);
             }
             key if limits::KEYS.contains(&key) => limits::read(reading, value, &path, key, spec),
@@ -229,12 +228,13 @@ pub(super) fn is_optional(service: &Node, needed: &str) -> bool {
 fn network_mode(reading: &mut Reading<'_>, node: &Node, path: &str, spec: &mut EnvironmentSpec) {
     match reading.text(node, path).as_deref() {
         Some("none") => spec.network.mode = NetworkMode::None,
+        Some(name @ (HOST | BRIDGE)) => spec.network.mode = NetworkMode::Named(name.to_owned()),
         None => {}
-        Some(_) => reading.unsupported(
-            node.line,
-            path,
-            "only none is; services have the network of the group",
-        ),
+        Some(mode) if mode.starts_with("service:") || mode.starts_with("container:") => {
+            let hint = "each service has its own network interfaces; it reaches others by their names";
+            reading.unsupported(node.line, path, hint);
+        }
+        Some(_) => reading.fault(node.line, path, "none, host or bridge is expected"),
     }
 }
 
@@ -289,7 +289,7 @@ fn pull_policy(reading: &mut Reading<'_>, node: &Node, path: &str, spec: &mut En
 /// Options that only the engine `docker` has.
 fn engine_option(reading: &mut Reading<'_>, node: &Node, path: &str, key: &str, spec: &mut EnvironmentSpec) {
     let value = match key {
-        "init" => reading.bool(node, path).map(|init| json!(init)),
+        "init" | "tty" | "stdin_open" => reading.bool(node, path).map(|set| json!(set)),
         "extra_hosts" => {
             let host = |(name, address): (String, String)| match address.is_empty() {
                 // In a list, a colon may separate the two.

@@ -199,24 +199,24 @@ fn unsupported_keys_are_named_with_their_lines() {
 services:
   web:
     image: x
-    tty: true
+    links: [x]
     logging: {driver: none}
     ports: [{target: 80, colour: red}]
     volumes: [\"/a:/b:nocopy\"]
     deploy: {replicas: 2}
-    network_mode: host
+    network_mode: service:db
     imgae: y
 secrets: {s: {external: true}}
 networks: {n: {driver: overlay}}
 ";
     let text = faults(yaml);
     for part in [
-        "line 4: services.web.tty is not supported; open a shell: isolate shell",
+        "line 4: services.web.links is not supported; services reach each other by their names",
         "line 5: services.web.logging",
         "line 6: services.web.ports[0].colour",
         "line 7: services.web.volumes[0]",
         "line 8: services.web.deploy.replicas",
-        "line 9: services.web.network_mode",
+        "line 9: services.web.network_mode is not supported; each service has its own network",
         "line 10: services.web.imgae",
         "line 11: secrets.s.external is not supported; name a file",
         "line 12: networks.n.driver",
@@ -307,8 +307,8 @@ fn faults_are_named_without_values() {
         ),
         ("services: [", "the YAML is invalid"),
         (
-            "volumes: {v: {name: w}}\nservices: {a: {image: x}}",
-            "volumes are named after the group",
+            "services: {a: {image: x, stop_grace_period: soon}}",
+            "a duration such as 1m30s is expected",
         ),
         (
             "volumes: {v: , w: {external: true, name: v}}\nservices: {a: {image: x}}",
@@ -327,6 +327,22 @@ fn faults_are_named_without_values() {
             "a subnet such as",
         ),
         ("services: {a: {image: x, dns: hunter2}}", "an IP address"),
+        (
+            "services: {a: {image: x, network_mode: hunter2}}",
+            "none, host or bridge is expected",
+        ),
+        (
+            "networks: {n: }\nservices: {a: {image: x, network_mode: host, networks: [n]}}",
+            "services.a.networks: a service with a network_mode has no other networks",
+        ),
+        (
+            "networks: {host: }\nservices: {a: {image: x, network_mode: host}}",
+            "its network_mode is the name of a network of the file",
+        ),
+        (
+            "services: {a: {image: x, network_mode: host, ports: [\"80\"]}}",
+            "services.a.ports is not supported; on the network of the host",
+        ),
     ] {
         let text = faults(yaml);
         assert!(text.contains(part) && text.contains("line "), "{yaml}: {text}");

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use engine_api::Docker;
-use engine_api::networks::{CreateNetwork, ListNetworks};
+use engine_api::networks::{CreateNetwork, InspectNetwork, ListNetworks, Network};
 
 use super::allocate::seals;
 use super::{Wanted, allocate};
@@ -12,7 +12,7 @@ use crate::engines::docker::diagnostics::to_error;
 use crate::engines::docker::owned::{Kind, Owned, completed};
 use crate::engines::docker::{DockerEngine, NAME, labels};
 use crate::environment::id::EnvironmentId;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::events::{EventKind, Subject};
 use crate::spec::network::NetworkSpec;
 
@@ -26,6 +26,22 @@ pub(in crate::engines::docker) type OwnNetworks = BTreeMap<String, Owned>;
 /// The name on the daemon of a network of an environment. Only a private network ends with the ID.
 pub(in crate::engines::docker) fn own_name(prefix: &str, id: &EnvironmentId, name: &str) -> String {
     format!("{prefix}{id}_{}", labels::readable_part(name))
+}
+
+/// Fails if the daemon has a network with this name: some daemons would make a second one.
+async fn check_free(docker: &Docker, name: &str) -> Result<()> {
+    match docker.networks().inspect(name, InspectNetwork::default()).await {
+        // A daemon also takes the beginning of an ID.
+        Ok(found) if found.name == name => {
+            let text = format!(
+                "the daemon has a network with the name {name} already; remove it, or use it as an external one"
+            );
+            Err(Error::new(ErrorKind::Conflict, text))
+        }
+        Ok(_) => Ok(()),
+        Err(error) if error.is_not_found() || error.is_conflict() => Ok(()),
+        Err(error) => Err(to_error(error)),
+    }
 }
 
 /// Gives the networks of an environment the names of its specification again.
@@ -67,7 +83,13 @@ impl DockerEngine {
                 ipv6: own.ipv6,
                 internal: own.internal,
             };
-            let on_daemon = own_name(&self.settings().network_prefix, new.id, name);
+            let on_daemon = match &own.name {
+                None => own_name(&self.settings().network_prefix, new.id, name),
+                Some(name) => {
+                    check_free(docker, name).await?;
+                    name.clone()
+                }
+            };
             let created = self.create_network(docker, &on_daemon, new, wanted).await?;
             networks.insert(name.clone(), created);
         }
@@ -91,10 +113,14 @@ impl DockerEngine {
             ..ListNetworks::default()
         };
         let listed = docker.networks().list(options).await.map_err(to_error)?;
-        for name in spec.own.keys() {
+        for (name, own) in &spec.own {
             // The prefix is that of the process that created it.
             let end = own_name("", id, name);
-            if let Some(found) = listed.iter().find(|network| network.name.ends_with(&end)) {
+            let is_it = |network: &&Network| match &own.name {
+                Some(name) => network.name == *name,
+                None => network.name.ends_with(&end),
+            };
+            if let Some(found) = listed.iter().find(is_it) {
                 let owned = Owned::opened(docker, Kind::Network, &found.name, id.as_str());
                 networks.insert(name.clone(), owned);
             }

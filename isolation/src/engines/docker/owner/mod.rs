@@ -16,6 +16,7 @@ use engine_api::Docker;
 pub(super) use self::connection::OwnerConnection;
 pub(super) use self::scripts::{Entry, adjustments};
 
+use super::options::DockerOptions;
 use crate::command::input::Input;
 use crate::spec::EnvironmentSpec;
 use crate::spec::lifetime::Lifetime;
@@ -40,9 +41,12 @@ impl OwnerLink {
         if spec.lifetime != Lifetime::Owner || !is_local(docker) {
             return Self::None;
         }
+        let has_input = DockerOptions::of(spec).is_ok_and(|options| options.tty || options.stdin_open);
         match &spec.main {
             Main::Idle => Self::Idle,
-            Main::Command(command) if command.input == Input::Empty && command.terminal.is_none() => {
+            Main::Command(command)
+                if command.input == Input::Empty && command.terminal.is_none() && !has_input =>
+            {
                 Self::Watcher
             }
             Main::Command(_) | Main::Image | Main::Arguments(_) => Self::Lease,

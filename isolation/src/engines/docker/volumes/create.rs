@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use engine_api::Docker;
 use engine_api::volumes::CreateVolume;
 
 use super::{VolumeInfo, Volumes, info};
@@ -13,12 +14,15 @@ use crate::engines::docker::resources::{Entered, Resource, check_kept};
 use crate::engines::docker::volume_directory::VolumeDirectory;
 use crate::error::{Error, ErrorKind, Result};
 use crate::spec::lifetime::Lifetime;
+use crate::spec::validate;
 
 /// How to create a volume: [`Volumes::create`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct VolumeOptions {
     /// The name for people; any text. The name on the daemon contains it and a random part.
     pub name: Option<String>,
+    /// The name on the daemon, in place of one of its own. It must not exist.
+    pub on_daemon: Option<String>,
     /// The group to which it belongs. The end of the group does not remove it;
     /// [`Manager::remove_group_volumes`](crate::Manager::remove_group_volumes) does.
     pub group: Option<String>,
@@ -73,6 +77,10 @@ impl Volumes<'_> {
             lifetime,
             &options.labels,
         )?;
+        if let Some(on_daemon) = options.on_daemon {
+            new.on_daemon = on_daemon;
+            check_free(docker, &new.on_daemon).await?;
+        }
         let group = options.group.map(|group| (labels::GROUP.to_owned(), group));
         new.labels.extend(group);
         let entered = new.enter(self.engine, docker).await?;
@@ -92,14 +100,30 @@ impl Volumes<'_> {
         let (entered, volume) = completed(entered, creating).await?;
         // A daemon returns a volume that exists, whatever labels were asked for.
         let info = info(&volume).filter(|info| info.id == new.id.as_str());
-        let exists = || Error::new(ErrorKind::Conflict, "a volume with this name exists already");
-        let info = info.ok_or_else(exists)?;
+        let info = info.ok_or_else(|| exists(&new.on_daemon))?;
         entered.made();
         if let Some(directory) = directory {
             directory.keep();
         }
         Ok(CreatedVolume { info, entered })
     }
+}
+
+/// Fails if the daemon has a volume with this name: it would return that one.
+async fn check_free(docker: &Docker, name: &str) -> Result<()> {
+    validate::name(name)?;
+    match docker.volumes().inspect(name).await {
+        Ok(_) => Err(exists(name)),
+        Err(error) if error.is_not_found() => Ok(()),
+        Err(error) => Err(to_error(error)),
+    }
+}
+
+fn exists(name: &str) -> Error {
+    let text = format!(
+        "the daemon has a volume with the name {name} already; remove it, or use it as an external one"
+    );
+    Error::new(ErrorKind::Conflict, text)
 }
 
 impl VolumeGuard for CreatedVolume {

@@ -15,7 +15,8 @@ impl Volumes<'_> {
         let name = format!("{}/{}", request.group, request.name);
         if request.lifetime == Lifetime::Kept {
             let mut found = self.of_group(request.group).await?;
-            found.retain(|volume| volume.name == name);
+            let is_named = |on_daemon: &str| request.on_engine.is_none_or(|wanted| wanted == on_daemon);
+            found.retain(|volume| volume.name == name && is_named(&volume.on_daemon));
             if found.len() > 1 {
                 let text = format!("{} volumes have the name {name}; remove all but one", found.len());
                 return Err(Error::new(ErrorKind::Conflict, text));
@@ -30,6 +31,7 @@ impl Volumes<'_> {
         }
         let options = VolumeOptions {
             name: Some(name),
+            on_daemon: request.on_engine.map(str::to_owned),
             group: Some(request.group.to_owned()),
             labels: request.labels.clone(),
             lifetime: request.lifetime,
