@@ -102,8 +102,7 @@ impl NetworkSpec {
             faults.add(validate::text("the name of the network", name));
         }
         if !self.aliases.is_empty() && !self.has_names() && self.join.is_empty() {
-            let why =
-                "aliases need a private network, or one that was created; choose one, or remove the aliases";
+            let why = "aliases need a named or private network, not host or bridge; choose one, or remove the aliases";
             faults.add(Err(Error::invalid(why)));
         }
         for (set, what) in [(self.internal, "internal"), (self.ipv6, "ipv6")] {

@@ -35,8 +35,8 @@ pub(super) struct DockerOptions {
     pub(super) stop_signal: Option<Signal>,
     /// Whether the main process has a terminal. Its log then has no standard error of its own.
     pub(super) tty: bool,
-    /// Whether the main process has an open standard input, to which nobody writes. By default, it
-    /// reads the end of the input at once.
+    /// Whether the standard input of the main process stays open, and has no content. By default,
+    /// it reads the end of the input at once.
     pub(super) stdin_open: bool,
     /// Additional entries of `/etc/hosts`: `name:address`.
     pub(super) extra_hosts: Vec<String>,
