@@ -28,7 +28,8 @@ pub struct LogOptions {
     /// process. The two are never mixed.
     pub origin: Option<LogOrigin>,
     /// Whether to continue with new lines until the main process exits, or for commands until the
-    /// environment is removed.
+    /// environment is removed. Podman keeps one file of 20 MB: lines that a follower has not read
+    /// when Podman empties it are missing, without a [`LogEntry::Gap`].
     pub follow: bool,
     /// Only lines since this time.
     pub since: Option<SystemTime>,
