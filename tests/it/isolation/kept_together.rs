@@ -75,7 +75,7 @@ async fn forks_are_all_kept_or_none() {
         name: Some("copy".to_owned()),
         lifetime: Lifetime::Kept,
     };
-    let forking = manager.fork(&source, 2, options);
+    let forking = Box::pin(manager.fork(&source, 2, options));
     let forked = with_a_damaged_entry(&fake, state.path(), "copy-2", forking).await;
     let error = chain(&forked.unwrap_err());
     assert!(error.contains("keep the environment"), "{error}");
@@ -95,7 +95,7 @@ async fn services_are_all_kept_or_none() {
     );
     let text = format!(r#"{{"name": "shop", "services": {{"a": {service}, "b": {service}}}}}"#);
     let group = GroupSpec::from_json(&text).unwrap();
-    let starting = manager.up(&EngineChoice::Auto, group);
+    let starting = Box::pin(manager.up(&EngineChoice::Auto, group));
     let started = with_a_damaged_entry(&fake, state.path(), "shop/b", starting).await;
     let error = chain(&started.unwrap_err());
     assert!(error.contains("keep the environment"), "{error}");
