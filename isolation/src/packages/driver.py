@@ -33,11 +33,21 @@ def is_managed():
     return sys.prefix == sys.base_prefix and os.path.exists(marker)
 
 
+# The tool would use a directory of somebody else, and a failure would remove it.
+def check_venv():
+    if not os.path.lexists(VENV):
+        return
+    if os.path.isdir(VENV) and (not os.listdir(VENV) or os.path.exists(os.path.join(VENV, "pyvenv.cfg"))):
+        return
+    fail(78, f"{VENV}, which this Python of a distribution needs, is no virtual environment; remove or rename it")
+
+
 def make_venv():
     import shutil
     import subprocess
 
-    made = subprocess.run([sys.executable, "-I", "-m", "venv", VENV], capture_output=True, text=True)
+    check_venv()
+    made = subprocess.run([sys.executable, "-I", "-m", "venv", "--clear", VENV], capture_output=True, text=True)
     if made.returncode != 0:
         shutil.rmtree(VENV, ignore_errors=True)
         lines = (made.stdout + made.stderr).strip().splitlines()

@@ -291,6 +291,15 @@ mod tests {
         }
     }
 
+    /// A Python that belongs to a distribution says so with the file `EXTERNALLY-MANAGED`.
+    #[test]
+    fn mark_of_a_distribution_is_never_overridden() {
+        for program in [PYTHON, INVENTORY, DRIVER] {
+            assert!(!program.to_lowercase().replace('_', "-").contains("break-system"));
+        }
+        assert!(DRIVER.contains("EXTERNALLY-MANAGED"));
+    }
+
     #[test]
     fn names_follow_the_end_of_the_options() {
         let command = driver(PackageManager::Pip, "install", Vec::new(), &["flask".to_owned()]);

@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)] // helpers of tests are tests too; clippy exempts only the functions marked so
 #![allow(clippy::print_stderr)] // why a test does nothing here
 
+mod distribution_python; // packages where the interpreter belongs to the distribution
 mod engine; // the behaviour of every engine, also as an ordinary user
 mod images; // images without a daemon
 mod isolation_inside; // what cannot be seen and done from inside

@@ -270,3 +270,47 @@ fn copy_file(source: &Path, target: &Path) -> io::Result<()> {
     copy_content(&from, meta.len(), &mut to)?;
     to.set_times(FileTimes::new().set_modified(meta.modified()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engines::virtualenv::tool::testing;
+
+    /// An interpreter that notes its arguments, creates what `venv` creates, and has a pip.
+    const PYTHON: &str = r#"#!/bin/sh
+echo "$*" | head -n 1 >>'CALLS'
+case "$*" in
+  *" venv "*)
+    for target; do :; done
+    mkdir -p "$target/bin" && cp "$0" "$target/bin/python" ;;
+  *" ensurepip --default-pip"*) touch "${0%/*}/pip" ;;
+esac
+"#;
+
+    /// ensurepip takes nearly all the time of a creation.
+    #[test]
+    fn second_environment_runs_no_tool() {
+        let directory = tempfile::tempdir().unwrap();
+        let (calls, cache) = (directory.path().join("calls"), directory.path().join("cache"));
+        let script = PYTHON.replace("CALLS", calls.to_str().unwrap());
+        let interpreter = Interpreter {
+            executable: testing::program(directory.path(), &script),
+            ..Interpreter::sample()
+        };
+        let stop = Stop::default();
+        for name in ["first", "second"] {
+            let target = directory.path().join(name);
+            let template = Template::of(&interpreter, true, &cache, &stop).unwrap();
+            template.copy(&target, Path::new("lib"), &stop).unwrap();
+            assert!(target.join("bin/pip").is_file(), "{name} has no pip");
+        }
+        let calls = fs::read_to_string(calls).unwrap();
+        let times = |word: &str| calls.lines().filter(|line| line.contains(word)).count();
+        let made = times("-m venv --without-pip");
+        assert_eq!(
+            (made, times("-m venv"), times("-m ensurepip")),
+            (1, 1, 1),
+            "{calls}"
+        );
+    }
+}

@@ -2,6 +2,7 @@
 //! virtualenv.
 
 use std::ffi::OsStr;
+use std::io;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use super::NAME;
 use super::interpreter::Interpreter;
 use super::run::run;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::files::copy::Stop;
 use crate::files::remove_tree::remove_tree;
 
@@ -22,6 +23,7 @@ const PACK_PIP: &str = include_str!("pack_pip.py");
 /// Creates a virtual environment at a path where nothing is, with pip if it is wanted and the
 /// interpreter brings it. This blocks. After an error nothing is left.
 pub(super) fn create(environment: &Path, interpreter: &Interpreter, pip: bool, stop: &Stop) -> Result<()> {
+    check_free(environment)?;
     let mut failed = Vec::new();
     for argv in tools(&interpreter.executable, environment) {
         let tool = argv[..argv.len() - 1].iter().map(|word| word.to_string_lossy());
@@ -46,6 +48,21 @@ pub(super) fn create(environment: &Path, interpreter: &Interpreter, pip: bool, s
             interpreter.version
         ),
     ))
+}
+
+/// Rejects a path where something is: `venv` would use it, and uv would not.
+fn check_free(environment: &Path) -> Result<()> {
+    match environment.symlink_metadata() {
+        Ok(_) => Err(Error::new(
+            ErrorKind::Conflict,
+            format!(
+                "{} is there already, and a virtual environment is only created where nothing is",
+                environment.display()
+            ),
+        )),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(Error::io("inspect", environment, error)),
+    }
 }
 
 /// The commands that are tried. None of them may install an interpreter, or ask an index.
@@ -146,14 +163,36 @@ fn step(argv: &[&OsStr], stop: &Stop) -> std::result::Result<(), String> {
     }
 }
 
+/// Interpreters that are scripts.
+#[cfg(test)]
+pub(super) mod testing {
+    use std::path::PathBuf;
+
+    use super::{Command, Path};
+
+    /// Writes a program. By another process: one that a test forks meanwhile would have it open.
+    pub(in super::super) fn program(directory: &Path, script: &str) -> PathBuf {
+        let path = directory.join("python");
+        let write = "printf %s \"$1\" >\"$2\" && chmod 755 \"$2\"";
+        let written = Command::new("sh")
+            .args(["-c", write, "sh", script])
+            .arg(&path)
+            .status();
+        assert!(written.unwrap().success());
+        path
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
-    use crate::error::ErrorKind;
 
     #[test]
     fn tools_never_install_an_interpreter() {
-        let [_, uv, virtualenv] = tools(Path::new("/usr/bin/python3"), Path::new("/tmp/new"));
+        let [venv, uv, virtualenv] = tools(Path::new("/usr/bin/python3"), Path::new("/tmp/new"));
+        assert!(venv.contains(&OsStr::new("--without-pip")), "{venv:?}");
         for word in [
             "--no-python-downloads",
             "--no-config",
@@ -171,25 +210,13 @@ mod tests {
     #[test]
     fn creation_that_fails_leaves_no_directory() {
         let directory = tempfile::tempdir().unwrap();
-        let python = directory.path().join("python");
         let target = directory.path().join("new");
         let script = format!(
             "#!/bin/sh\nmkdir -p '{}/bin'\necho first\necho 'ensurepip is not available' >&2\nexit 1\n",
             target.display()
         );
-        // By another process: one that a test forks meanwhile would have the file open.
-        let written = Command::new("sh")
-            .args([
-                "-c",
-                "printf %s \"$1\" >\"$2\" && chmod 755 \"$2\"",
-                "sh",
-                &script,
-            ])
-            .arg(&python)
-            .status();
-        assert!(written.unwrap().success());
         let interpreter = Interpreter {
-            executable: python,
+            executable: testing::program(directory.path(), &script),
             ..Interpreter::sample()
         };
         let error = create(&target, &interpreter, true, &Stop::default()).unwrap_err();
@@ -204,5 +231,33 @@ mod tests {
             assert!(text.contains(part), "{text}");
         }
         assert!(!target.exists(), "something is left");
+    }
+    /// `venv` would use the directory, uv would refuse it: no tool gets to see it.
+    #[test]
+    fn existing_path_is_left_as_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let kept = directory.path().join("kept");
+        fs::create_dir(&kept).unwrap();
+        fs::write(kept.join("work"), "mine").unwrap();
+        let (file, link) = (directory.path().join("file"), directory.path().join("link"));
+        fs::write(&file, "mine").unwrap();
+        std::os::unix::fs::symlink(&kept, &link).unwrap();
+        let dangling = directory.path().join("dangling");
+        std::os::unix::fs::symlink("/no/such/directory", &dangling).unwrap();
+        let called = directory.path().join("called");
+        let script = format!("#!/bin/sh\ntouch '{}'\n", called.display());
+        let interpreter = Interpreter {
+            executable: testing::program(directory.path(), &script),
+            ..Interpreter::sample()
+        };
+        for path in [&kept, &file, &link, &dangling] {
+            let error = create(path, &interpreter, true, &Stop::default()).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+            assert!(error.to_string().contains(path.to_str().unwrap()), "{error}");
+        }
+        assert!(!called.exists(), "a tool ran");
+        assert_eq!(fs::read_to_string(kept.join("work")).unwrap(), "mine");
+        assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
+        assert!(link.is_symlink() && dangling.is_symlink());
     }
 }
