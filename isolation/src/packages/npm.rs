@@ -45,8 +45,39 @@ pub(super) async fn uninstall(packages: &Packages<'_>, names: &[&str]) -> Result
 }
 
 pub(super) async fn list(packages: &Packages<'_>) -> Result<Vec<Package>> {
-    let command = npm(&["ls", "--global", "--json", "--depth=0"], std::iter::empty());
-    parse(&packages.run(command, LIST_TIMEOUT).await?.stdout)
+    let mut command = npm(&["ls", "--global", "--json", "--depth=0"], std::iter::empty());
+    command.timeout = Some(LIST_TIMEOUT);
+    let output = packages.execute(command).await?;
+    if !output.exit.success() {
+        if let Some(listed) = in_spite_of_problems(&output.stdout) {
+            return Ok(listed);
+        }
+    }
+    parse(&packages.succeeded(output, LIST_TIMEOUT)?.stdout)
+}
+
+/// The list of an npm that has failed, if it is complete: packages whose own requirements are not
+/// met are listed, and a place that does not exist has no package.
+fn in_spite_of_problems(text: &[u8]) -> Option<Vec<Package>> {
+    let failure: Failure = serde_json::from_slice(text).ok()?;
+    match failure.error.code.as_str() {
+        "ELSPROBLEMS" => parse(text).ok(),
+        "ENOENT" if failure.error.summary.contains("lstat") => Some(Vec::new()),
+        _ => None,
+    }
+}
+
+#[derive(Deserialize)]
+struct Failure {
+    error: Reason,
+}
+
+#[derive(Deserialize)]
+struct Reason {
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    summary: String,
 }
 
 #[derive(Deserialize)]
@@ -59,6 +90,9 @@ struct Listing {
 struct Entry {
     #[serde(default)]
     version: String,
+    /// Whether another package needs it, and it is not there.
+    #[serde(default)]
+    missing: bool,
 }
 
 fn parse(text: &[u8]) -> Result<Vec<Package>> {
@@ -74,7 +108,11 @@ fn parse(text: &[u8]) -> Result<Vec<Package>> {
         requested: true,
         ..Package::default()
     };
-    Ok(listing.dependencies.into_iter().map(package).collect())
+    let there = listing
+        .dependencies
+        .into_iter()
+        .filter(|(_, entry)| !entry.missing);
+    Ok(there.map(package).collect())
 }
 
 fn npm(arguments: &[&str], names: impl Iterator<Item = String>) -> Command {
@@ -101,5 +139,23 @@ mod tests {
         );
         assert!(parse(b"{}").unwrap().is_empty());
         assert!(parse(b"x").is_err());
+    }
+
+    #[test]
+    fn list_with_problems_is_a_list() {
+        let text = br#"{"problems": ["missing: c@1, required by b@1"], "error": {"code": "ELSPROBLEMS"},
+            "dependencies": {"b": {"version": "1"}, "c": {"required": "1", "missing": true}}}"#;
+        let read = in_spite_of_problems(text).unwrap();
+        assert_eq!((read.len(), read[0].name.as_str()), (1, "b"));
+        let nowhere = br#"{"error": {"code": "ENOENT", "summary": "ENOENT: ..., lstat '/opt/npm'"}}"#;
+        assert!(in_spite_of_problems(nowhere).unwrap().is_empty());
+        for text in [
+            &br#"{"error": {"code": "EACCES", "summary": "lstat"}}"#[..],
+            b"{}",
+            b"",
+            b"x",
+        ] {
+            assert!(in_spite_of_problems(text).is_none());
+        }
     }
 }

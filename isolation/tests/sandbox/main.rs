@@ -16,4 +16,5 @@ mod packages; // package managers, played by scripts
 mod registry; // images from a registry
 mod snapshots; // forks and snapshots
 mod support; // an engine with a directory of its own
+mod system_packages; // apt and npm of this machine, without a network
 mod users; // commands as another user, and images without an overlay
