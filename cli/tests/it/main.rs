@@ -24,6 +24,8 @@ mod generated; // `isolate completions`, `isolate man`
 mod group; // `isolate up, down` of a compose file, on an engine in memory
 #[cfg(unix)]
 mod image; // `isolate image`, on an engine in memory
+#[cfg(target_os = "linux")]
+mod image_import; // `isolate image import`, on a registry of the test
 #[cfg(unix)]
 mod interrupts; // Ctrl-C in commands that wait
 mod invalid_input; // the whole text of each error of a table

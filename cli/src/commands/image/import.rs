@@ -154,6 +154,7 @@ impl Import {
     fn registry(&self) -> Result<ImageSource, CliError> {
         let mut access = RegistryAccess::default();
         access.insecure = self.insecure;
+        access.tls = self.tls_verify.is_some();
         access.skip_verify = self.tls_verify == Some(false);
         if let Some(directory) = &self.cert_dir {
             access.read_certificates(directory)?;

@@ -14,8 +14,8 @@ const LONGEST: u64 = 1 << 20;
 /// How a registry is reached. By default with TLS and the authorities of the system, except one of
 /// this machine, and with the credentials that the docker command has.
 ///
-/// With a certificate, an authority or [`skip_verify`](Self::skip_verify), a registry of this
-/// machine is reached with TLS, too. They need the feature `tls`. Its [`Debug`](fmt::Debug) shows
+/// With [`tls`](Self::tls), a certificate, an authority or [`skip_verify`](Self::skip_verify), a
+/// registry of this machine is reached with TLS, too. They need the feature `tls`. Its [`Debug`](fmt::Debug) shows
 /// no secret.
 #[derive(Clone, Default)]
 #[non_exhaustive]
@@ -23,6 +23,8 @@ pub struct RegistryAccess {
     /// Whether the registry is used without TLS: everybody on the way can read the credentials and
     /// change the image, unless its name has a digest.
     pub insecure: bool,
+    /// Whether a registry of this machine is used with TLS, too.
+    pub tls: bool,
     /// PEM: trusted authorities besides those of the system.
     pub ca: Vec<u8>,
     /// PEM: the certificate of the client and its chain; empty for no certificate. Only the
@@ -41,6 +43,7 @@ impl fmt::Debug for RegistryAccess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RegistryAccess")
             .field("insecure", &self.insecure)
+            .field("tls", &self.tls)
             .field("ca", &!self.ca.is_empty())
             .field("cert", &!self.cert.is_empty())
             .field("skip_verify", &self.skip_verify)
@@ -92,7 +95,7 @@ impl RegistryAccess {
 
     /// Whether TLS is asked for.
     pub(super) fn asks_for_tls(&self) -> bool {
-        self.skip_verify || !self.ca.is_empty() || !self.cert.is_empty() || !self.key.is_empty()
+        self.tls || self.skip_verify || !self.ca.is_empty() || !self.cert.is_empty() || !self.key.is_empty()
     }
 
     /// Rejects what excludes each other.
