@@ -288,3 +288,41 @@ async fn limits_hold_where_there_are_control_groups() {
     environment.destroy().await.unwrap();
     assert_eq!(fixture.left(), 0);
 }
+
+/// The names are also those of variables of the shell that starts the command.
+#[tokio::test]
+async fn variables_of_a_command_are_those_given() {
+    let Some(fixture) = Fixture::new().await else {
+        return;
+    };
+    let environment = fixture.environment().await;
+    let names = [
+        "env", "first", "io", "leader", "pid", "program", "setsid", "shell", "unset", "word",
+    ];
+    for more in [&[][..], &[("PWD", "/x"), ("a-b", "1"), ("SHLVL", "7")]] {
+        let command = Command {
+            env: names
+                .map(|name| (name, "of the user"))
+                .into_iter()
+                .chain(more.iter().copied())
+                .collect(),
+            ..Command::new(["env"])
+        };
+        let output = environment.run(command).await.unwrap();
+        assert!(output.exit.success(), "{output:?}");
+        let mut found: Vec<String> = output.stdout_text().lines().map(str::to_owned).collect();
+        found.retain(|line| {
+            !["PATH=", "HOME=", "HOSTNAME="]
+                .iter()
+                .any(|own| line.starts_with(own))
+        });
+        found.sort();
+        let given = names.iter().map(|name| format!("{name}=of the user"));
+        let mut expected: Vec<String> = given
+            .chain(more.iter().map(|(name, value)| format!("{name}={value}")))
+            .collect();
+        expected.sort();
+        assert_eq!(found, expected);
+    }
+    environment.destroy().await.unwrap();
+}

@@ -251,10 +251,18 @@ impl Starting {
     /// The same for a script that does more before.
     pub(super) fn until_ready_within(&mut self, limit: Duration) -> Result<Process> {
         let until = Instant::now() + limit;
-        let mut text = Vec::new();
+        let (mut text, mut report, mut seen) = (Vec::new(), Vec::new(), None);
         loop {
             // Asked before the output is read, which is then complete.
             let ended = self.has_ended()?;
+            read(&self.report, &mut report)?;
+            read(&self.output, &mut text)?;
+            let size = (report.len(), text.len());
+            if seen == Some(size) && !ended && Instant::now() <= until {
+                std::thread::sleep(LOOK);
+                continue;
+            }
+            seen = Some(size);
             let reported = self.reported()?;
             if self.inner.is_none() {
                 self.inner = reported.first().copied();
@@ -266,7 +274,6 @@ impl Starting {
                 true => reported.get(1),
                 false => self.inner.as_ref(),
             };
-            read(&self.output, &mut text)?;
             let text = String::from_utf8_lossy(&text);
             let lines = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
             let ready = lines

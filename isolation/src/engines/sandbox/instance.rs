@@ -257,7 +257,10 @@ impl Instance for SandboxInstance {
                 return self.start_main().await;
             }
             let (sandbox, released) = (Arc::clone(&self.sandbox), self.released.load(Ordering::Acquire));
-            blocking(NAME, move || sandbox.ensure_started(released)).await?;
+            // A new environment runs already.
+            if released || !sandbox.runs_here() {
+                blocking(NAME, move || sandbox.ensure_started(released)).await?;
+            }
             self.note(Status::Running)
         })
     }

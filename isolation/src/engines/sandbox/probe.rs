@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::NAME;
 use super::advice::Advice;
@@ -28,27 +28,35 @@ pub(super) struct Found {
 /// The successes of this process, by the directory of the environments.
 static ANSWERS: Mutex<BTreeMap<PathBuf, Found>> = Mutex::new(BTreeMap::new());
 
+fn answers() -> MutexGuard<'static, BTreeMap<PathBuf, Found>> {
+    ANSWERS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Found {
+    fn probe(&self, base: &Path) -> Probe {
+        let Self { version, identity } = self;
+        let users = identity.text();
+        let detail = format!("{version}, {users}, directories in {}", base.display());
+        Probe::available(detail, capabilities(*identity))
+    }
+}
+
+/// The answer that this process has had already, if sandboxes can be started. This does not block.
+pub(super) fn known(base: &Path) -> Option<Probe> {
+    answers().get(base).map(|found| found.probe(base))
+}
+
 /// Whether sandboxes can be started in this directory. The first success of a process is kept, also
 /// for other processes if there is a directory for that. This blocks.
 pub(super) fn probe(base: &Path, kept: Option<&Path>) -> Probe {
-    let answers = || ANSWERS.lock().unwrap_or_else(PoisonError::into_inner);
-    let known = answers().get(base).cloned().map(Ok);
-    let answer = known.unwrap_or_else(|| {
-        let answer = ask(base, kept);
-        if let Ok(found) = &answer {
+    if let Some(probe) = known(base) {
+        return probe;
+    }
+    match ask(base, kept) {
+        Ok(found) => {
             answers().insert(base.to_owned(), found.clone());
+            found.probe(base)
         }
-        answer
-    });
-    match answer {
-        Ok(Found { version, identity }) => Probe::available(
-            format!(
-                "{version}, {}, directories in {}",
-                identity.text(),
-                base.display()
-            ),
-            capabilities(identity),
-        ),
         Err(Advice { reason, hint }) => {
             let identity = Identity::of_this_process().unwrap_or(Identity::Caller);
             Probe::unavailable(reason, hint, capabilities(identity))
@@ -58,9 +66,8 @@ pub(super) fn probe(base: &Path, kept: Option<&Path>) -> Probe {
 
 /// The users of environments in this directory, as the last successful probe has found them.
 pub(super) fn identity(base: &Path) -> Result<Identity, Error> {
-    let answers = ANSWERS.lock().unwrap_or_else(PoisonError::into_inner);
     match (
-        answers.get(base).map(|found| found.identity),
+        answers().get(base).map(|found| found.identity),
         Identity::of_this_process()?,
     ) {
         (Some(Identity::Caller), Identity::Mapped { .. }) => Ok(Identity::Caller),

@@ -17,6 +17,7 @@ use super::identity::Identity;
 use super::layout::Layout;
 use super::main_state::Tee;
 use super::mapped;
+use super::native_program;
 use super::report::{Report, Reports};
 use super::script::{self, Role, Start};
 use super::terminal::Terminal;
@@ -111,6 +112,8 @@ async fn begin(
         }
         None => None,
     };
+    let (variables, directory) = (&context.variables, &context.working_dir);
+    let is_native = native_program::is_native(&layout, command.program(), variables, directory);
     let (text, program) = {
         let known = known.lock().unwrap_or_else(PoisonError::into_inner);
         let start = Start {
@@ -118,18 +121,16 @@ async fn begin(
             terminal: terminal.as_ref().map(Terminal::path),
             words: run_as.map_or(&[][..], |run_as| &run_as.words),
             role,
+            is_native,
         };
-        let (variables, directory) = (&context.variables, &context.working_dir);
         script::render(command, variables, directory, &known, start)
     };
     let files = CommandFiles::make(&layout, &name, &text, command, owner, role).map_err(failed)?;
     let open = |end: &str| OpenOptions::new().open_receiver(layout.pipe(&name, end));
     let reports = open("reports").map_err(failed)?;
     // The shell of a main process waits until its pipe is open here.
-    let alive = role.is_main().then(|| {
-        let path = layout.pipes().join(script::ALIVE);
-        OpenOptions::new().open_receiver(path)
-    });
+    let alive = layout.pipes().join(script::ALIVE);
+    let alive = role.is_main().then(|| OpenOptions::new().open_receiver(alive));
     let alive = alive.transpose().map_err(failed)?;
     let (stdout, stderr): (Option<Output>, _) = match (&terminal, role) {
         (_, Role::Main) => (None, None),

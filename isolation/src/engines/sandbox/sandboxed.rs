@@ -154,6 +154,13 @@ impl Sandboxed {
         Process::of(&self.layout)
     }
 
+    /// Whether the first process runs, and this process has started it.
+    pub(super) fn runs_here(&self) -> bool {
+        self.holder()
+            .as_ref()
+            .is_some_and(|holder| holder.process().runs())
+    }
+
     /// Starts the first process, unless one runs. It outlives this process if it is released.
     pub(super) fn ensure_started(&self, released: bool) -> Result<()> {
         let _lock = self.lock()?;

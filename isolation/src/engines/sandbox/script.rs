@@ -25,6 +25,8 @@ pub(super) struct Start<'a> {
     /// The words before those of the command.
     pub(super) words: &'a [String],
     pub(super) role: Role,
+    /// Whether its program is known to be machine code.
+    pub(super) is_native: bool,
 }
 
 /// What a command is for its environment.
@@ -67,6 +69,7 @@ pub(super) fn render(
         terminal,
         words,
         role,
+        is_native,
     } = start;
     let path = variables.get("PATH").map_or("", String::as_str);
     let program_name = command.argv.first().map_or("", String::as_str);
@@ -101,18 +104,19 @@ pub(super) fn render(
     let mut text = Text::default();
     text.push(&format!(
         "exec {alive}6>{PIPES}/{name}.reports {outputs} <&7 >/dev/null 2>&1\n\
-         IFS=' ' read -r shell rest </proc/self/stat\n\
-         ( cd -P -- "
+         cd -P /proc/self; shell=${{PWD##*/}}\n\
+         ( cd -P /proc/self; leader=${{PWD##*/}}; cd -P -- "
     ));
     text.word(working_dir.as_bytes());
     text.push(" || { echo F cwd >&6; exit; }\nisolate_check ");
     text.word(program_name.as_bytes()).push(" ").word(path.as_bytes());
-    text.push(if known.contains(&program) { "" } else { " y" });
+    let is_known = is_native || known.contains(&program);
+    text.push(if is_known { "" } else { " y" });
     text.push(" || { echo F $why >&6; exit; }\nexec <");
     text.push(&input);
     // The input is open before the report: from then on the other side holds its own end only.
     text.push(&format!(
-        "\nIFS=' ' read -r leader rest </proc/self/stat; {began}echo B $leader $shell >&6\n\
+        "\n{began}echo B $leader $shell >&6\n\
          exec 5>&- 6<&- 7<&- >&8 2>&9 8>&- 9>&-\n"
     ));
     // Every user of this machine can read the arguments of a process, but not its variables.
@@ -124,22 +128,35 @@ pub(super) fn render(
             .word(value.as_bytes())
             .push("\n");
     }
-    text.push("exec \"$setsid\"");
-    if terminal.is_some() {
-        // The terminal becomes that of the new session.
-        text.push(" -c");
+    text.push("set --");
+    for argument in command.argv.iter().skip(1) {
+        text.push(" ").word(argument.as_bytes());
     }
-    for word in words {
-        text.push(" ").word(word.as_bytes());
+    let begin = |text: &mut Text| {
+        text.push("exec \"$setsid\"");
+        if terminal.is_some() {
+            // The terminal becomes that of the new session.
+            text.push(" -c");
+        }
+        for word in words {
+            text.push(" ").word(word.as_bytes());
+        }
+    };
+    // Most commands need no other program that sets their variables.
+    if given.iter().all(|(name, _)| *name == "PATH") && !program_name.starts_with('-') {
+        text.push("\n[ -z \"$unset\" ] || { unset PWD OLDPWD SHLVL; export PATH=")
+            .word(path.as_bytes())
+            .push("; ");
+        begin(&mut text);
+        text.push(" \"$program\" \"$@\"; }");
     }
+    text.push("\n");
+    begin(&mut text);
     text.push(" \"$env\" -u PWD -u OLDPWD -u SHLVL -u _ --");
     for (name, value) in given {
         text.push(" ").word(format!("{name}={value}").as_bytes());
     }
-    text.push(" \"$program\"");
-    for argument in command.argv.iter().skip(1) {
-        text.push(" ").word(argument.as_bytes());
-    }
+    text.push(" \"$program\" \"$@\"");
     if role.is_main() {
         text.push(&format!(
             " )\ncode=$?\nread -r began <{MAIN}/state || exit\necho E $code >>{MAIN}/state\n"
@@ -156,7 +173,7 @@ pub(super) fn render(
 
 /// Whether a shell passes this variable on unchanged, and nothing else reads it before the command.
 fn can_be_exported(name: &str) -> bool {
-    const OTHERS: [&str; 24] = [
+    const OTHERS: [&str; 28] = [
         "PATH",
         "PWD",
         "OLDPWD",
@@ -181,6 +198,11 @@ fn can_be_exported(name: &str) -> bool {
         "CDPATH",
         "DIRSTACK",
         "FUNCNAME",
+        // The variables of the text itself.
+        "env",
+        "program",
+        "setsid",
+        "unset",
     ];
     let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     let is_name = name.chars().all(word) && !name.starts_with(|c: char| c.is_ascii_digit());
@@ -207,6 +229,7 @@ mod tests {
             terminal: None,
             words: &[],
             role: Role::Command,
+            is_native: false,
         };
         let (text, _) = render(&command, &variables.clone().into(), "/w'", &known, start);
         let text = String::from_utf8(text).unwrap();
@@ -214,7 +237,9 @@ mod tests {
         assert!(text.contains("isolate_check '-x' '/bin' y ||"), "{text}");
         assert!(text.contains("\nexec </dev/isolation/ab.in\n"), "{text}");
         assert!(text.contains("\nexport A='a'\\''b'\n"), "{text}");
-        let words = "-- '-u=1' 'PATH=/bin' \"$program\" 'it'\\''s' '$HOME `x` \\ *\n' )";
+        let words = "set -- 'it'\\''s' '$HOME `x` \\ *\n'\nexec \"$setsid\" \"$env\"";
+        assert!(text.contains(words), "{text}");
+        let words = "-- '-u=1' 'PATH=/bin' \"$program\" \"$@\" )";
         assert!(text.contains(words), "{text}");
         let on_terminal = Start {
             terminal: Some("/dev/pts/3"),
@@ -241,6 +266,37 @@ mod tests {
         );
         assert!(text.contains("\nexec </dev/null\n"), "{text}");
         assert!(text.ends_with("while :; do kill -USR1 1; done\n"), "{text}");
+    }
+
+    #[test]
+    fn plain_command_is_started_without_env() {
+        let known = KnownPrograms::default();
+        let start = Start {
+            name: "ab",
+            terminal: None,
+            words: &["setpriv".to_owned()],
+            role: Role::Command,
+            is_native: true,
+        };
+        let rendered = |program: &str, more: &[(&str, &str)]| {
+            let variables = [("PATH", "/b'in"), ("A", "1")].iter().chain(more);
+            let variables = variables.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            let command = Command::new([program, "x"]);
+            let (text, _) = render(&command, &variables.collect(), "/", &known, start);
+            String::from_utf8(text).unwrap()
+        };
+        let text = rendered("tool", &[]);
+        let direct = "export PATH='/b'\\''in'; exec \"$setsid\" 'setpriv' \"$program\" \"$@\"; }\n";
+        assert!(text.contains(direct), "{text}");
+        assert!(text.contains("isolate_check 'tool' '/b'\\''in' ||"), "{text}");
+        assert!(
+            text.contains("\nexec \"$setsid\" 'setpriv' \"$env\" -u PWD"),
+            "{text}"
+        );
+        // What the shell would change, or read as an option.
+        for text in [rendered("tool", &[("PWD", "/x")]), rendered("-tool", &[])] {
+            assert!(!text.contains("export PATH"), "{text}");
+        }
     }
 
     #[test]

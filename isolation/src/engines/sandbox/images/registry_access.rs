@@ -14,9 +14,9 @@ const LONGEST: u64 = 1 << 20;
 /// How a registry is reached. By default with TLS and the authorities of the system, except one of
 /// this machine, and with the credentials that the docker command has.
 ///
-/// With [`tls`](Self::tls), a certificate, an authority or [`skip_verify`](Self::skip_verify), a
-/// registry of this machine is reached with TLS, too. They need the feature `tls`. Its [`Debug`](fmt::Debug) shows
-/// no secret.
+/// With [`tls`](Self::tls), [`skip_verify`](Self::skip_verify), a certificate or an authority, a
+/// registry of this machine is reached with TLS, too. They need the feature `tls`. Its
+/// [`Debug`](fmt::Debug) shows no secret.
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct RegistryAccess {
