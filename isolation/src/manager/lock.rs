@@ -136,7 +136,16 @@ impl Manager {
         let mut spec = environment.spec().clone();
         engine.fill_in(&mut spec);
         let mut images = BTreeMap::new();
-        if let Some(digest) = engine.image_id(&spec).await?.filter(|digest| !digest.is_empty()) {
+        let mut digest = engine.image_id(&spec).await?.filter(|digest| !digest.is_empty());
+        if digest.is_none() && spec.image.is_some() {
+            // An engine that prepares no environments in advance reports it for this one.
+            let details = environment.inspect().await?.details;
+            digest = details
+                .get("image")
+                .filter(|id| id.starts_with("sha256:"))
+                .cloned();
+        }
+        if let Some(digest) = digest {
             images.insert(platform(environment).await?, digest);
         }
         let mut packages = BTreeMap::new();

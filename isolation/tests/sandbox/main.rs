@@ -7,6 +7,7 @@
 
 mod distribution_python; // packages where the interpreter belongs to the distribution
 mod engine; // the behaviour of every engine, also as an ordinary user
+mod image_lock; // the lock of an environment with an image
 mod images; // images without a daemon
 mod isolation_inside; // what cannot be seen and done from inside
 mod layouts; // layouts of OCI and of `docker save`
