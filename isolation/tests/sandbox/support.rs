@@ -89,11 +89,33 @@ pub(crate) fn as_ordinary_user(test: &str) -> bool {
         .args(["--exact", "--nocapture", test])
         .env("TMPDIR", directory.path())
         .env("HOME", directory.path())
+        .env("LLVM_PROFILE_FILE", directory.path().join(COUNTERS))
         .current_dir("/")
         .status()
         .unwrap();
+    collect_counters(directory.path());
     assert!(status.success(), "{test} as an ordinary user: {status}");
     true
+}
+
+/// The file into which a program that `tests/coverage` has compiled writes its counters.
+const COUNTERS: &str = "%m.profraw";
+
+/// Copies the counters of a program of another user to those of this one: that user cannot write
+/// there.
+fn collect_counters(directory: &Path) {
+    let Some(ours) = std::env::var_os("LLVM_PROFILE_FILE") else {
+        return;
+    };
+    let place = Path::new(&ours).parent().unwrap();
+    let unique = directory.file_name().unwrap().to_str().unwrap();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "profraw") {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            fs::copy(&path, place.join(format!("{unique}-{name}"))).unwrap();
+        }
+    }
 }
 
 /// The users and groups that the user of [`as_user_with_others`] may map.
@@ -127,9 +149,11 @@ pub(crate) fn as_user_with_others(test: &str) {
         .env("TMPDIR", directory.path())
         .env("HOME", directory.path())
         .env("SANDBOX_WITH_OTHERS", "yes")
+        .env("LLVM_PROFILE_FILE", directory.path().join(COUNTERS))
         .current_dir(directory.path())
         .output()
         .unwrap();
+    collect_counters(directory.path());
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let errors = String::from_utf8_lossy(&output.stderr);
     if output.status.code() == Some(77) {
