@@ -85,6 +85,7 @@ mod fake_engine {
 mod isolation {
     #[cfg(unix)]
     mod another_daemon; // two daemons on sockets: migrations, and a pause that gc ends
+    mod attached; // the main process with its streams, restarted
     mod buildkit; // builds in a session, on a scripted engine
     mod bundle; // bundles contain no secret
     mod configuration; // what the keys of a configuration do, on the fake engine
@@ -97,8 +98,12 @@ mod isolation {
     mod environment_lock; // locks of environments in containers
     mod group_ends; // the time that services have to end
     #[cfg(unix)]
+    mod fork_notes; // what is noted on the disk while an environment is forked
+    #[cfg(unix)]
     mod group_files; // files of a group with contents of its own
     mod hanging; // a daemon that accepts connections and does not answer
+    #[cfg(target_os = "linux")]
+    mod image_stores; // images of a daemon for the engine sandbox, and built images
     mod images; // the images of the docker engine: names, pulls, platforms, removal
     #[cfg(unix)]
     mod kept_together; // several kept environments: all or none
@@ -112,6 +117,8 @@ mod isolation {
     mod past_events; // events that the daemon has stored
     mod planted; // planted failures on the fake engine, and their causes
     mod pool; // environments that are prepared ahead
+    mod pulled_images; // what a pull of an image says
+    mod refusals; // calls of an environment that its daemon refuses
     #[cfg(target_os = "linux")]
     mod registry_tls; // images of the engine sandbox from a registry with TLS
     #[cfg(unix)]
@@ -121,5 +128,6 @@ mod isolation {
     #[cfg(unix)]
     mod state_walk; // random snapshots, forks, restores and migrations
     mod terminals; // sizes of terminals
+    mod volume_archives; // archives of volumes that fail
     mod volumes; // volumes that belong to no environment, on the fake engine
 }

@@ -274,4 +274,6 @@ impl EnvironmentSpec {
 }
 
 #[cfg(test)]
+mod fault_tests;
+#[cfg(test)]
 mod tests;

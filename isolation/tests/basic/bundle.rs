@@ -4,7 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use isolation::engines::basic::BasicEngine;
-use isolation::{Command, EnvironmentSpec, ErrorKind, Manager, ManagerOptions, Registry, WaitFor};
+use isolation::{
+    Command, EnvironmentSpec, ErrorKind, EventKind, Manager, ManagerOptions, Registry, Subscription, WaitFor,
+};
 
 const SECRET: &str = "the-value-that-no-file-may-contain";
 
@@ -105,4 +107,69 @@ async fn failure_writes_a_bundle_of_its_environment() {
     assert!(directory.to_str().unwrap().ends_with("-failing"), "{directory:?}");
     let page = &files(directory)["README.md"];
     assert!(page.contains("## Error") && page.contains("last words"), "{page}");
+}
+
+/// What the events say about bundles.
+async fn about_bundles(manager: Manager, mut events: Subscription) -> Vec<String> {
+    drop(manager);
+    let mut found = Vec::new();
+    while let Some(event) = events.next().await {
+        match event.unwrap().kind {
+            EventKind::BundleWritten { directory } => found.push(directory),
+            EventKind::Failed {
+                operation, message, ..
+            } if operation.contains("bundle") => found.push(message),
+            _ => {}
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn bundle_that_cannot_be_written_is_an_event() {
+    let base = tempfile::tempdir().unwrap();
+    let to = tempfile::tempdir().unwrap();
+    let file = to.path().join("file");
+    fs::write(&file, "in the way").unwrap();
+    for (parent, word) in [(to.path(), "web"), (file.as_path(), "file")] {
+        let manager = manager(base.path(), Some(parent));
+        let events = manager.subscribe();
+        let spec = EnvironmentSpec {
+            name: Some("web".into()),
+            ..EnvironmentSpec::default()
+        };
+        let environment = manager.create(&"basic".parse().unwrap(), spec).await.unwrap();
+        let waits = WaitFor::File("never".into());
+        let limit = Duration::from_millis(50);
+        let error = environment.wait_until(&waits, limit).await.unwrap_err();
+        // The failure itself is returned in both cases.
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{error}");
+        environment.destroy().await.unwrap();
+        drop(environment);
+        let said = about_bundles(manager, events).await;
+        assert!(said.len() == 1 && said[0].contains(word), "{said:?}");
+    }
+    assert_eq!(fs::read_to_string(&file).unwrap(), "in the way");
+}
+
+#[tokio::test]
+async fn bundle_in_a_directory_has_a_name_of_its_own() {
+    let base = tempfile::tempdir().unwrap();
+    let to = tempfile::tempdir().unwrap();
+    let manager = manager(base.path(), None);
+    let spec = EnvironmentSpec {
+        name: Some("web".into()),
+        ..EnvironmentSpec::default()
+    };
+    let environment = manager.create(&"basic".parse().unwrap(), spec).await.unwrap();
+    environment.run(Command::shell("exit 3")).await.unwrap();
+    assert_eq!(environment.commands().len(), 1);
+    environment.metrics().await.unwrap();
+    assert_eq!(environment.metrics_history().len(), 1);
+    let directory = environment.bundle_in(to.path()).await.unwrap();
+    assert!(directory.starts_with(to.path()) && directory.to_str().unwrap().contains("web"));
+    assert!(files(&directory)["commands.txt"].contains("exit code 3"));
+    let error = environment.bundle_in(base.path().join("a\0b")).await.unwrap_err();
+    assert!(error.to_string().contains("bundle"), "{error}");
+    environment.destroy().await.unwrap();
 }

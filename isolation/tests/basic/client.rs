@@ -21,6 +21,11 @@ impl Client {
     pub(crate) fn new(base: &Path) -> Self {
         let mut registry = Registry::new();
         registry.register(BasicEngine::below(base)).unwrap();
+        Self::of(registry)
+    }
+
+    /// The same, of other engines.
+    pub(crate) fn of(registry: Registry) -> Self {
         let manager = ManagerOptions {
             journal: false,
             ..ManagerOptions::default()

@@ -7,24 +7,29 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use isolation::engines::basic::BasicEngine;
-use isolation::snapshots::{RestoreOptions, SnapshotOptions, SnapshotStore};
+use isolation::snapshots::{RestoreOptions, SavedState, SnapshotOptions, SnapshotStore};
 use isolation::{
     BoxFuture, Capabilities, Command, Context, CopySource, Destination, Engine, EngineChoice, Environment,
-    EnvironmentId, EnvironmentSpec, EnvironmentSummary, Error, ErrorKind, ForkOptions, Instance,
-    InstanceState, IsolationLevel, LogOptions, Manager, MigrateOptions, NewEnvironment, Opened, Probe,
-    Registry, ResourceLimits, Result, Signal, Status,
+    EnvironmentId, EnvironmentSpec, EnvironmentSummary, Error, ErrorKind, Feature, ForkOptions, ForkPoint,
+    Forks, GroupSpec, Instance, InstanceState, IsolationLevel, LogOptions, Manager, MigrateOptions,
+    NewEnvironment, Opened, Probe, Registry, ResourceLimits, Result, Signal, Status,
 };
 
 /// The environments by their IDs, with their statuses.
 type Known = Arc<Mutex<BTreeMap<EnvironmentId, (String, EnvironmentSpec, Status)>>>;
 
 #[derive(Debug, Default, Clone)]
-struct LeastEngine(Known);
+struct LeastEngine {
+    known: Known,
+    /// Whether it claims features whose methods it does not have.
+    claims: bool,
+}
 
 #[derive(Debug)]
 struct LeastInstance {
     id: EnvironmentId,
     known: Known,
+    claims: bool,
 }
 
 impl LeastInstance {
@@ -68,6 +73,16 @@ impl Instance for LeastInstance {
     fn keep(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(std::future::ready(Ok(())))
     }
+
+    fn forks(&self) -> Option<&dyn Forks> {
+        self.claims.then_some(self as _)
+    }
+}
+
+impl Forks for LeastInstance {
+    fn fork_point(&self) -> BoxFuture<'_, Result<ForkPoint>> {
+        Box::pin(std::future::ready(Ok(ForkPoint::new(()))))
+    }
 }
 
 impl Engine for LeastEngine {
@@ -76,29 +91,41 @@ impl Engine for LeastEngine {
     }
 
     fn probe(&self) -> BoxFuture<'_, Probe> {
-        let nothing = Capabilities::new(IsolationLevel::Process);
-        Box::pin(std::future::ready(Probe::available("it works", nothing)))
+        let mut capabilities = Capabilities::new(IsolationLevel::Process);
+        if self.claims {
+            capabilities = capabilities.with([Feature::Snapshots, Feature::Volumes]);
+        }
+        Box::pin(std::future::ready(Probe::available("it works", capabilities)))
+    }
+
+    fn adapt(&self, _: &SavedState, _: &mut EnvironmentSpec) -> Result<()> {
+        match self.claims {
+            true => Ok(()),
+            false => Err(self.no_snapshots()),
+        }
     }
 
     fn create<'a>(&'a self, new: NewEnvironment<'a>) -> BoxFuture<'a, Result<Box<dyn Instance>>> {
         let entry = (new.name.to_owned(), new.spec.clone(), Status::Created);
-        self.0.lock().unwrap().insert(new.id.clone(), entry);
+        self.known.lock().unwrap().insert(new.id.clone(), entry);
         let made = LeastInstance {
             id: new.id.clone(),
-            known: Arc::clone(&self.0),
+            known: Arc::clone(&self.known),
+            claims: self.claims,
         };
         Box::pin(std::future::ready(Ok(Box::new(made) as Box<dyn Instance>)))
     }
 
     fn open<'a>(&'a self, id: &'a EnvironmentId, _: &'a Context) -> BoxFuture<'a, Result<Opened>> {
-        let found = self.0.lock().unwrap().get(id).cloned();
+        let found = self.known.lock().unwrap().get(id).cloned();
         let opened = found.map(|(name, spec, status)| Opened {
             name,
             spec,
             status,
             instance: Box::new(LeastInstance {
                 id: id.clone(),
-                known: Arc::clone(&self.0),
+                known: Arc::clone(&self.known),
+                claims: self.claims,
             }),
         });
         let missing = || Error::not_found("no such environment");
@@ -106,7 +133,7 @@ impl Engine for LeastEngine {
     }
 
     fn list(&self) -> BoxFuture<'_, Result<Vec<EnvironmentSummary>>> {
-        let known = self.0.lock().unwrap();
+        let known = self.known.lock().unwrap();
         let summaries = known.iter().map(|(id, (name, _, status))| EnvironmentSummary {
             id: id.clone(),
             name: name.clone(),
@@ -129,8 +156,11 @@ impl Engine for LeastEngine {
 
 /// A manager of this engine and of `basic`, and what the first one knows.
 fn manager(base: &std::path::Path) -> (Manager, Known) {
-    let engine = LeastEngine::default();
-    let known = Arc::clone(&engine.0);
+    manager_of(LeastEngine::default(), base)
+}
+
+fn manager_of(engine: LeastEngine, base: &std::path::Path) -> (Manager, Known) {
+    let known = Arc::clone(&engine.known);
     let mut registry = Registry::new();
     registry.register(engine).unwrap();
     registry.register(BasicEngine::below(base)).unwrap();
@@ -222,4 +252,55 @@ async fn ability_that_an_engine_lacks_is_unsupported() {
     assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
     source.destroy().await.unwrap();
     one.destroy().await.unwrap();
+}
+
+#[tokio::test]
+async fn method_that_an_engine_lacks_is_unsupported() {
+    let engine = LeastEngine::default();
+    unsupported("remove a volume", engine.remove_volume("v").await);
+    let spec = EnvironmentSpec::default();
+    let mut log = |_: &str| panic!("nothing is built");
+    unsupported("build", engine.build_image(&spec, &mut log).await);
+    assert_eq!(engine.group_volumes("g").await.unwrap(), [""; 0]);
+    assert_eq!(engine.image_id(&spec).await.unwrap(), None);
+    assert!(engine.has_image(&spec).await.unwrap() && engine.is_automatic());
+    assert_eq!(
+        (engine.address(), engine.version()),
+        (None, env!("CARGO_PKG_VERSION"))
+    );
+    let error = engine.at("elsewhere").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+}
+
+#[tokio::test]
+async fn feature_that_an_engine_only_claims_is_an_error() {
+    let base = tempfile::tempdir().unwrap();
+    let claims = LeastEngine {
+        claims: true,
+        ..LeastEngine::default()
+    };
+    let (manager, known) = manager_of(claims, base.path());
+    let one = create(&manager, "least").await;
+    unsupported("fork", manager.fork(&one, 2, ForkOptions::default()).await);
+    assert_eq!(known.lock().unwrap().len(), 1, "a fork is left");
+
+    let store = SnapshotStore::open(Some(&base.path().join("store"))).unwrap();
+    let source = create(&manager, "basic").await;
+    let saved = source.snapshot(&store, SnapshotOptions::default()).await.unwrap();
+    let options = RestoreOptions {
+        engine: Some("least".to_owned()),
+        ..RestoreOptions::default()
+    };
+    let restored = manager.restore(&store, &saved.snapshot, options).await;
+    unsupported("restore", restored.map(drop));
+
+    let group = r#"{"name": "g", "volumes": {"data": {}},
+        "services": {"one": {"mounts": [{"source": {"volume": "data"}, "target": "/data"}]}}}"#;
+    let group = GroupSpec::from_json(group).unwrap();
+    let up = manager.up(&EngineChoice::Named("least".to_owned()), group).await;
+    unsupported("volume of a group", up.map(drop));
+    assert_eq!(known.lock().unwrap().len(), 1, "something is left");
+    source.destroy().await.unwrap();
+    one.destroy().await.unwrap();
+    assert!(known.lock().unwrap().is_empty());
 }

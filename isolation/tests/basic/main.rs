@@ -14,4 +14,5 @@ mod manager; // the manager: choice of an engine, events, cleanup
 mod reports; // reports of an engine about calls of the same manager
 mod scripted; // an engine that does what a test tells it
 mod serve; // engines for a client in another language
+mod serve_requests; // single requests of such a client, and what each answers
 mod snapshots; // snapshots, restores, forks

@@ -304,3 +304,67 @@ async fn cancelled_creation_leaves_nothing() {
     manager.shutdown().await.unwrap();
     assert_eq!(left(base.path()), 0);
 }
+
+#[test]
+fn drop_outside_a_runtime_destroys_everything() {
+    let base = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (manager, environments) = runtime.block_on(async {
+        let manager = manager(base.path());
+        let mut environments = Vec::new();
+        for number in 0..20 {
+            let spec = named(&format!("one-{number}"));
+            environments.push(
+                manager
+                    .create(&EngineChoice::Named("basic".into()), spec)
+                    .await
+                    .unwrap(),
+            );
+        }
+        (manager, environments)
+    });
+    drop(runtime);
+    assert_eq!(std::fs::read_dir(base.path()).unwrap().count(), 20);
+    drop(manager);
+    // It does not wait for the handles, and has destroyed all of them when it returns.
+    assert_eq!(std::fs::read_dir(base.path()).unwrap().count(), 0);
+    drop(environments);
+}
+
+#[test]
+fn built_in_engine_is_found_by_its_type() {
+    let registry = Registry::with_builtin();
+    let basic = registry.get_as::<BasicEngine>("basic").unwrap();
+    assert_eq!(basic.base(), BasicEngine::default().base());
+    assert_eq!(basic.base(), std::env::temp_dir());
+    assert!(registry.get_as::<Absent>("basic").is_none(), "it is another type");
+    assert!(registry.get_as::<BasicEngine>("no-such").is_none());
+    #[cfg(target_os = "linux")]
+    {
+        use isolation::engines::sandbox::SandboxEngine;
+        let sandbox = registry.get_as::<SandboxEngine>("sandbox").unwrap();
+        assert_eq!(sandbox.base(), SandboxEngine::default().base());
+    }
+}
+
+#[tokio::test]
+async fn option_that_an_engine_does_not_have_is_an_error() {
+    let base = tempfile::tempdir().unwrap();
+    let manager = manager(base.path());
+    for (options, word) in [
+        (serde_json::json!({"memory": 1}), "\"memory\""),
+        (serde_json::json!([1]), "must be a JSON object"),
+    ] {
+        let spec = EnvironmentSpec {
+            engine_options: [("basic".to_owned(), options)].into(),
+            ..EnvironmentSpec::default()
+        };
+        let error = manager
+            .create(&EngineChoice::Named("basic".into()), spec)
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+        assert!(format!("{error:?}").contains(word), "{error:?}");
+    }
+    assert_eq!(std::fs::read_dir(base.path()).unwrap().count(), 0);
+}

@@ -82,6 +82,11 @@ impl Scripted {
         self.with(|script| script.reports.as_ref().unwrap().send(report));
     }
 
+    /// Where the engine reports what happens.
+    pub(crate) fn reports(&self) -> Reports {
+        self.with(|script| script.reports.clone().unwrap())
+    }
+
     async fn remove_now(&self) {
         let gate = self.with(|script| script.removals.pop_front());
         self.is(None);

@@ -1,5 +1,7 @@
 //! Environments that are prepared ahead, on the fake engine.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use engine_api::Docker;
@@ -8,7 +10,7 @@ use fake_engine::{FakeEngine, Fault};
 use isolation::engines::docker::{DockerEngine, PullPolicy};
 use isolation::{
     Command, CopyIn, EngineChoice, EnvironmentSpec, ErrorKind, EventKind, Lifetime, Main, Manager,
-    ManagerOptions, Mount, NetworkMode, PoolMiss, PoolStats, Registry,
+    ManagerOptions, Mount, NetworkMode, PoolMiss, PoolStats, Registry, WaitFor,
 };
 use tests::chain;
 
@@ -330,5 +332,55 @@ async fn many_specifications_share_the_places() {
     assert_eq!((stats.ready, stats.discarded), (16, 8));
     assert_eq!(fake.snapshot().containers.len(), 16);
     manager.shutdown().await.unwrap();
+    assert_eq!(fake.resources(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn prepared_environment_stays_without_an_answer() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let manager = manager(&fake, 1);
+    manager.prepare(&AUTO, spec()).await.unwrap();
+    // It may be the right one, but the daemon does not say that.
+    fake.fail_next("GET", "/busybox:latest/json", Fault::internal_error("busy"));
+    let made = manager.create(&AUTO, spec()).await.unwrap();
+    assert_eq!(misses(&manager), [PoolMiss::Engine]);
+    let stats = manager.pool_stats();
+    assert_eq!((stats.hits, stats.discarded), (0, 0), "{stats:?}");
+    let taken = manager.create(&AUTO, spec()).await.unwrap();
+    assert_eq!(manager.pool_stats().hits, 1);
+    manager.shutdown().await.unwrap();
+    drop((made, taken));
+    assert_eq!(fake.resources(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn environment_that_is_not_ready_is_not_taken() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let is_ready = Arc::new(AtomicBool::new(true));
+    let (answer, next) = (Arc::clone(&is_ready), Arc::clone(&is_ready));
+    fake.on_command("check", move |_| {
+        let ready = answer.load(Ordering::Acquire);
+        async move { i32::from(!ready) }
+    });
+    let waiting = || EnvironmentSpec {
+        ready: Some(WaitFor::Command(Command::new(["check"])).into()),
+        ..spec()
+    };
+    let manager = manager(&fake, 1);
+    manager.prepare(&AUTO, waiting()).await.unwrap();
+    let taken = manager.create(&AUTO, waiting()).await.unwrap();
+    assert_eq!(manager.pool_stats().hits, 1);
+    until_ready(&manager, 1).await;
+    is_ready.store(false, Ordering::Release);
+    // A new one becomes ready after some time.
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        next.store(true, Ordering::Release);
+    });
+    let made = manager.create(&AUTO, waiting()).await.unwrap();
+    assert_eq!(misses(&manager), [PoolMiss::Unusable]);
+    assert_eq!(manager.pool_stats().discarded, 1);
+    manager.shutdown().await.unwrap();
+    drop((taken, made));
     assert_eq!(fake.resources(), [""; 0]);
 }
