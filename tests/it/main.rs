@@ -114,6 +114,7 @@ mod isolation {
     mod migration_losses; // what a container loses on its way to this machine
     mod names; // names of environments, networks and volumes
     mod networks; // networks of the docker engine: their subnets, and who is on them
+    mod noted; // what a killed process has noted, and another one removes
     mod past_events; // events that the daemon has stored
     mod planted; // planted failures on the fake engine, and their causes
     mod pool; // environments that are prepared ahead

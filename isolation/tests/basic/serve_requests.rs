@@ -1,6 +1,6 @@
 //! Single requests of a client of `serve`: the answer or the error of each.
 
-use isolation::{EnvironmentId, Observed, Registry};
+use isolation::{EnvironmentId, ExitStatus, Health, Observed, Registry};
 use serde_json::{Value, json};
 
 use crate::client::Client;
@@ -278,6 +278,62 @@ async fn packages_are_those_of_the_program_inside() {
         assert!(
             !all.contains("panicked") && !text(&error, "message").is_empty(),
             "{method}: {all}"
+        );
+    }
+    client.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn bundle_names_its_directory_and_the_cause() {
+    let base = tempfile::tempdir().unwrap();
+    let to = tempfile::tempdir().unwrap();
+    let mut client = Client::greeted(base.path()).await;
+    let environment = client.environment().await;
+    let of = json!({"environment": environment});
+    assert_eq!(client.result("image_check", of).await, json!({"check": null}));
+    let id = client.exec(&environment, "no-such-program", json!({})).await;
+    assert_eq!(client.wait_for(id, "result").await["exit"]["code"], 127);
+    let params = json!({"environment": environment, "directory": to.path()});
+    let bundle = client.result("bundle", params).await;
+    let directory = std::path::Path::new(bundle["directory"].as_str().unwrap());
+    assert!(
+        directory.starts_with(to.path()) && directory.join("README.md").is_file(),
+        "{bundle}"
+    );
+    let diagnosis = &bundle["diagnosis"];
+    assert_eq!(
+        diagnosis["cause"], "the program does not exist in the environment",
+        "{bundle}"
+    );
+    assert!(!text(diagnosis, "hint").is_empty(), "{bundle}");
+    client.end().await.unwrap();
+}
+
+#[tokio::test]
+async fn event_of_another_process_is_passed_on() {
+    let (mut client, script) = scripted().await;
+    let events = client.begin("events", json!({})).await;
+    client.wait_for(events, "started").await;
+    let watch = client.begin("watch", json!({})).await;
+    client.wait_for(watch, "started").await;
+    let id = EnvironmentId::random();
+    for (observed, word) in [
+        (Observed::Started, "started"),
+        (Observed::Paused, "paused"),
+        (Observed::Unpaused, "unpaused"),
+        (Observed::Renamed("other".to_owned()), "renamed"),
+        (Observed::Health(Health::Healthy), "health"),
+        (Observed::Killed(Some("TERM".to_owned())), "killed"),
+        (Observed::Restarted, "restarted"),
+        (Observed::Exited(ExitStatus::from_code(3)), "exited"),
+        (Observed::Stopped, "stopped"),
+        (Observed::Removed, "destroyed"),
+    ] {
+        script.report(&id, observed);
+        let event = client.wait_for(events, "event").await.to_string();
+        assert!(
+            event.contains(word) && event.contains(id.as_str()),
+            "{word}: {event}"
         );
     }
     client.end().await.unwrap();

@@ -16,6 +16,7 @@ mod owner; // the end of the owner, and other processes
 mod packages; // package managers, played by scripts
 mod registry; // images from a registry
 mod snapshots; // forks and snapshots
+mod states; // changes by other processes, kinds of files, directories that cannot be used
 mod support; // an engine with a directory of its own
 mod system_packages; // apt and npm of this machine, without a network
 mod users; // commands as another user, and images without an overlay

@@ -113,7 +113,7 @@ fn collect_counters(directory: &Path) {
         let path = entry.unwrap().path();
         if path.extension().is_some_and(|extension| extension == "profraw") {
             let name = path.file_name().unwrap().to_str().unwrap();
-            fs::copy(&path, place.join(format!("{unique}-{name}"))).unwrap();
+            fs::copy(&path, place.join(format!("user{unique}-{name}"))).unwrap();
         }
     }
 }

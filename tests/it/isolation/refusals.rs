@@ -4,14 +4,16 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
+use engine_api::containers::{CreateContainer, StartContainer};
+use engine_api::networks::ConnectNetwork;
 use engine_api::volumes::CreateVolume;
 use engine_api::{Docker, Version};
 use fake_engine::{FakeEngine, Fault};
 use isolation::engines::docker::DockerEngine;
 use isolation::snapshots::{SnapshotOptions, SnapshotStore};
 use isolation::{
-    Command, Endpoint, EnvironmentSpec, ErrorKind, ForkOptions, Lifetime, Main, Manager, Mount, NetworkSpec,
-    Protocol, Registry, ResourceLimits, Status,
+    Command, Endpoint, EnvironmentSpec, ErrorKind, ForkOptions, Lifetime, Main, Manager, Mount, NetworkMode,
+    NetworkSpec, Protocol, Registry, ResourceLimits, Status,
 };
 use tests::chain;
 use tokio::time::sleep;
@@ -287,4 +289,99 @@ async fn directory_of_a_volume_needs_a_newer_daemon() {
         assert!(text.contains(word), "{text}");
     }
     assert_eq!(fake.resources(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn image_without_ports_cannot_publish_all() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let all = EnvironmentSpec {
+        network: NetworkSpec {
+            publish_all: true,
+            ..NetworkSpec::default()
+        },
+        ..spec()
+    };
+    let error = create(&on(&fake), all).await.unwrap_err();
+    let text = chain(&error);
+    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{text}");
+    assert!(
+        text.contains("declares no ports; name the ports to publish"),
+        "{text}"
+    );
+    assert_eq!(fake.resources(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn network_in_use_is_left_until_it_is_free() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let manager = on(&fake);
+    let private = EnvironmentSpec {
+        network: NetworkSpec {
+            mode: NetworkMode::Private,
+            ..NetworkSpec::default()
+        },
+        ..spec()
+    };
+    let environment = create(&manager, private).await.unwrap();
+    let network = environment.inspect().await.unwrap().details["network"].clone();
+    let docker = Docker::with_connector(fake.clone());
+    let stranger = CreateContainer {
+        name: Some("stranger".to_owned()),
+        image: IMAGE.to_owned(),
+        cmd: ["sleep", "1000"].into(),
+        ..CreateContainer::default()
+    };
+    docker.containers().create(stranger).await.unwrap();
+    docker
+        .containers()
+        .start("stranger", StartContainer::default())
+        .await
+        .unwrap();
+    let joined = ConnectNetwork {
+        container: "stranger".to_owned(),
+        ..ConnectNetwork::default()
+    };
+    docker.networks().connect(&network, joined).await.unwrap();
+    let error = environment.destroy().await.unwrap_err();
+    let text = chain(&error);
+    assert_eq!(error.kind(), ErrorKind::Conflict, "{text}");
+    assert!(text.contains("stranger"), "{text}");
+    tests::scenarios::remove(&docker, "stranger").await.unwrap();
+    environment.destroy().await.unwrap();
+    assert_eq!(fake.resources(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn forks_that_cannot_be_prepared_are_an_error() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let manager = on(&fake);
+    let environment = create(&manager, spec()).await.unwrap();
+    let kept = ForkOptions {
+        lifetime: Lifetime::Kept,
+        ..ForkOptions::default()
+    };
+    for (ahead, options, words) in [
+        (0, ForkOptions::default(), "0 forks cannot be made ahead"),
+        (1, kept, "keep it afterwards"),
+    ] {
+        let error = manager
+            .prepare_forks(&environment, ahead, options)
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+        assert!(chain(&error).contains(words), "{}", chain(&error));
+    }
+    let forks = manager
+        .prepare_forks(&environment, 1, ForkOptions::default())
+        .await
+        .unwrap();
+    let taken = forks.take().await.unwrap();
+    taken.run(Command::new(["true"])).await.unwrap();
+    drop(forks);
+    for one in [&taken, &environment] {
+        one.destroy().await.unwrap();
+    }
+    manager.shutdown().await.unwrap();
+    sleep(Duration::from_secs(300)).await;
+    assert_eq!(fake.resources(), [""; 0]);
 }
