@@ -41,7 +41,7 @@ pub(crate) struct Events {
 impl Events {
     pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
         if let Some(since) = self.since {
-            return self.from_the_past(session, console, since).await;
+            return self.print_since(session, console, since).await;
         }
         let mut events = session.manager().subscribe();
         let _watching = session.manager().watch(&self.engine).await?;
@@ -55,7 +55,7 @@ impl Events {
         Err(CliError::new("the engine reports nothing more"))
     }
 
-    async fn from_the_past(
+    async fn print_since(
         &self,
         session: &Session,
         console: Console,
