@@ -96,9 +96,9 @@ mod isolation {
     mod disk_limits; // disk limits: enforced or measured
     mod docker_engine; // the docker engine on the fake engine: an error at any point leaves nothing behind
     mod environment_lock; // locks of environments in containers
-    mod group_ends; // the time that services have to end
     #[cfg(unix)]
     mod fork_notes; // what is noted on the disk while an environment is forked
+    mod group_ends; // the time that services have to end
     #[cfg(unix)]
     mod group_files; // files of a group with contents of its own
     mod hanging; // a daemon that accepts connections and does not answer

@@ -93,9 +93,10 @@ impl Counting {
     }
 }
 
-fn restarting(on_exit: RestartOnExit, more: RestartSpec) -> EnvironmentSpec {
+fn restarting(on_exit: RestartOnExit, mut restart: RestartSpec) -> EnvironmentSpec {
+    restart.on_exit = on_exit;
     EnvironmentSpec {
-        restart: Some(RestartSpec { on_exit, ..more }),
+        restart: Some(restart),
         ..spec()
     }
 }
