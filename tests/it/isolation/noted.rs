@@ -150,7 +150,7 @@ async fn noted_resource_that_cannot_be_removed_is_an_error() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn directory_of_a_volume_that_never_existed_is_removed() {
+async fn directory_of_a_missing_volume_is_removed() {
     let fake = FakeEngine::new().with_image(IMAGE);
     let base = tempfile::tempdir().unwrap();
     let with_base = || {

@@ -113,7 +113,6 @@ fn yes(has: bool) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::missing;
     use super::*;
     use isolation::IsolationLevel;
 
