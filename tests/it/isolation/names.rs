@@ -5,9 +5,9 @@ use engine_api::Docker;
 use engine_api::containers::InspectContainer;
 use fake_engine::FakeEngine;
 use isolation::engines::docker::{DockerEngine, NetworkOptions, VolumeOptions};
-use isolation::{EnvironmentSpec, NetworkMode, NetworkSpec};
+use isolation::{Command, EnvironmentSpec, ErrorKind, NetworkMode, NetworkSpec, Status};
 
-use super::docker_engine::{IMAGE, create, on, spec};
+use super::docker_engine::{IMAGE, create, on, settle, spec};
 
 /// Whether daemons accept it: a letter or digit, then letters, digits, `_`, `.` and `-`.
 fn is_valid(name: &str) -> bool {
@@ -107,4 +107,44 @@ async fn network_and_volume_may_have_any_name() {
         }
     }
     assert_eq!(fake.resources(), [""; 0]);
+}
+
+/// Somebody renames the container: its end reported success, and left it behind.
+#[tokio::test(start_paused = true)]
+async fn renamed_container_stays_that_of_its_owner() {
+    for end in ["destroy", "drop", "look", "shutdown", "rename"] {
+        let fake = FakeEngine::new().with_image(IMAGE);
+        let (manager, docker) = (on(&fake), Docker::with_connector(fake.clone()));
+        let environment = create(&manager, spec()).await.unwrap();
+        let name = environment.inspect().await.unwrap().details["container"].clone();
+        let containers = docker.containers();
+        containers.rename(&name, "elsewhere").await.unwrap();
+        match end {
+            "destroy" => environment.destroy().await.unwrap(),
+            "drop" => drop(environment),
+            "look" => {
+                let state = environment.inspect().await.unwrap();
+                assert_eq!(state.status, Status::Running);
+                assert_eq!(state.details["container"], "elsewhere");
+                let output = environment.run(Command::shell("echo here")).await.unwrap();
+                assert_eq!(output.stdout_text(), "here\n");
+                environment.destroy().await.unwrap();
+            }
+            "rename" => {
+                // As in another process.
+                let other = on(&fake).open(environment.id().as_str()).await.unwrap_err();
+                assert_eq!(other.kind(), ErrorKind::NotFound, "its name shows no ID");
+                containers.rename("elsewhere", &name).await.unwrap();
+                let other = on(&fake).open(environment.id().as_str()).await.unwrap();
+                other.rename("new").await.unwrap();
+                drop(other);
+                let state = environment.inspect().await.unwrap();
+                assert!(state.details["container"].contains("new"), "{state:?}");
+                environment.destroy().await.unwrap();
+            }
+            _ => manager.shutdown().await.unwrap(),
+        }
+        settle().await;
+        assert_eq!(fake.resources(), [""; 0], "{end}");
+    }
 }

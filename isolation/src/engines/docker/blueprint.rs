@@ -278,6 +278,7 @@ impl Blueprint {
         let created = create_guarded(docker, body, context).await?;
         let (mut guard, _) = created.map_err(to_error)?;
         guard.disarm();
+        container.made_id.set(guard.made_id().get());
         networks::join::join(container, &self.spec.network).await?;
         self.copy_in(container, working_dir).await
     }

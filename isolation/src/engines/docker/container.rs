@@ -10,6 +10,7 @@ use engine_api::system::{Event, EventFilters, ListenEvents};
 use engine_api::{Docker, JsonLines};
 use tokio::time::timeout;
 
+use super::made_id::MadeId;
 use super::oom::{CommandStart, Kills, ReportedKills};
 use super::shell_program::ShellProgram;
 use crate::BoxFuture;
@@ -43,6 +44,7 @@ pub(super) struct ContainerRef {
     pub(super) docker: Docker,
     /// By what requests name it: its name, which it keeps if it has to be made anew.
     pub(super) name: Arc<Name>,
+    pub(super) made_id: Arc<MadeId>,
     pub(super) podman: bool,
     pub(super) shell: ShellProgram,
     /// The user of execs that signal processes.

@@ -126,6 +126,7 @@ impl DockerEngine {
         let container = ContainerRef {
             docker: docker.clone(),
             name: guard.name(),
+            made_id: guard.made_id(),
             control_user: profile::control_user(spec),
             reported_kills: Arc::default(),
             podman,
@@ -207,11 +208,12 @@ impl DockerEngine {
         let own = joined.into_iter().find(|name| name.ends_with(id.as_str()));
         let network = own.unwrap_or(&found.host_config.network_mode);
         let network = is_private.then(|| Owned::opened(docker, Kind::Network, network, id.as_str()));
-        let guard = Guard::disarmed(docker, container, context.journal());
+        let guard = Guard::disarmed(docker, (container, &found.id), context.journal());
         let launcher = Launcher {
             container: ContainerRef {
                 docker: docker.clone(),
                 name: guard.name(),
+                made_id: guard.made_id(),
                 control_user: profile::control_user(&spec),
                 reported_kills: Arc::default(),
                 podman,

@@ -24,7 +24,7 @@ pub(super) async fn create_guarded(
         let created: engine_api::Result<ContainerCreated> = docker.containers().create(body).await;
         match created {
             Ok(created) => {
-                guard.made();
+                guard.made(&created.id);
                 Ok((guard, created.warnings))
             }
             Err(error) => {

@@ -213,7 +213,8 @@ impl Instance for DockerInstance {
                 let containers = self.container.docker.containers();
                 let _ = containers.unpause(self.container.id()).await;
             }
-            let removed = remove::remove(&self.container.docker, self.container.id()).await;
+            let (docker, made_id) = (&self.container.docker, &self.container.made_id);
+            let removed = remove::remove_made(docker, self.container.id(), made_id).await;
             removed.map_err(to_error)?;
             for owned in self.all_networks().chain(&self.owned) {
                 owned.remove().await?;

@@ -43,14 +43,20 @@ impl DockerInstance {
     /// The container as the daemon sees it; `None` if it does not exist.
     pub(super) async fn container(&self) -> Result<Option<Container>> {
         let containers = self.container.docker.containers();
-        match containers
-            .inspect(self.container.id(), InspectContainer::default())
-            .await
-        {
+        let inspect = async |name: &str| match containers.inspect(name, InspectContainer::default()).await {
             Ok(container) => Ok(Some(container)),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(to_error(error)),
+        };
+        let found = inspect(self.container.id()).await?;
+        let (None, Some(id)) = (&found, self.container.made_id.get()) else {
+            return Ok(found);
+        };
+        let renamed = inspect(&id).await?;
+        if let Some(container) = &renamed {
+            self.container.name.change(container.plain_name());
         }
+        Ok(renamed)
     }
 
     pub(super) async fn look(&self) -> Result<InstanceState> {

@@ -76,6 +76,7 @@ mod log_follow;
 mod log_lag;
 mod log_position;
 mod logs;
+mod made_id;
 mod main_program;
 mod metrics;
 mod mount_sources;

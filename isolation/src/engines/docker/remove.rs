@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep};
 use super::busy::{self, Busy};
 use super::cleanup::{self, Job};
 use super::diagnostics::to_error;
+use super::made_id::MadeId;
 use crate::creator::Creator;
 use crate::environment::end_timeout::{answered, drop_limit};
 use crate::environment::name::Name;
@@ -35,7 +36,12 @@ const THOROUGH: RemoveContainer = RemoveContainer {
 /// A container that does not exist (404) is a success. If another removal is in progress (409),
 /// this waits for its end.
 pub(super) async fn remove(docker: &Docker, container: &str) -> engine_api::Result<()> {
-    attempt(docker, container, Absence::default()).await
+    attempt(docker, container, Absence::default()).await.map(drop)
+}
+
+/// The same for a container that somebody else may have renamed.
+pub(super) async fn remove_made(docker: &Docker, container: &str, made: &MadeId) -> engine_api::Result<()> {
+    attempt_made(docker, container, made, Absence::default()).await
 }
 
 /// How long a missing container or a missing daemon is retried.
@@ -45,22 +51,36 @@ struct Absence {
     engine: Duration,
 }
 
-async fn attempt(docker: &Docker, container: &str, absence: Absence) -> engine_api::Result<()> {
+async fn attempt_made(
+    docker: &Docker,
+    container: &str,
+    made: &MadeId,
+    absence: Absence,
+) -> engine_api::Result<()> {
+    let found = attempt(docker, container, absence).await?;
+    match made.get().filter(|_| !found) {
+        Some(id) => attempt(docker, &id, Absence::default()).await.map(drop),
+        None => Ok(()),
+    }
+}
+
+/// Returns whether there was a container.
+async fn attempt(docker: &Docker, container: &str, absence: Absence) -> engine_api::Result<bool> {
     let began = Instant::now();
     let docker = docker.clone().with_timeouts(Timeouts {
         total: Some(RETRY_TIMEOUT),
         ..*docker.timeouts()
     });
-    let (mut pause, mut resumed) = (Duration::from_millis(5), false);
+    let (mut pause, mut resumed, mut found) = (Duration::from_millis(5), false, false);
     loop {
         let error = match docker.containers().remove(container, THOROUGH).await {
-            Ok(()) => return Ok(()),
+            Ok(()) => return Ok(true),
             Err(error) => error,
         };
         let over = began.elapsed();
         if error.is_not_found() {
             if over >= absence.container {
-                return Ok(());
+                return Ok(found);
             }
         } else if error.is_unreachable() {
             if over >= absence.engine {
@@ -72,6 +92,8 @@ async fn attempt(docker: &Docker, container: &str, absence: Absence) -> engine_a
                 return Err(error);
             }
             resumed = true;
+        } else {
+            found = true;
         }
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
@@ -84,6 +106,7 @@ pub(super) struct Guard {
     docker: Docker,
     /// The name.
     container: Arc<Name>,
+    made_id: Arc<MadeId>,
     /// The names with which this process is busy during a removal.
     names: Vec<String>,
     /// The container may still appear after the first look: it is being created.
@@ -104,6 +127,7 @@ impl Guard {
             journal: journal.clone(),
             docker: docker.clone(),
             container: Arc::new(body.name.clone().unwrap_or_default().into()),
+            made_id: Arc::default(),
             may_appear: Some(Busy::with(&names)),
             names,
             armed: true,
@@ -112,12 +136,14 @@ impl Guard {
     }
 
     /// For a container that outlives this value.
-    pub(super) fn disarmed(docker: &Docker, container: &str, journal: &Journal) -> Self {
+    pub(super) fn disarmed(docker: &Docker, container: (&str, &str), journal: &Journal) -> Self {
+        let (name, id) = container;
         Self {
             hold: None,
             journal: journal.clone(),
             docker: docker.clone(),
-            container: Arc::new(container.to_owned().into()),
+            container: Arc::new(name.to_owned().into()),
+            made_id: Arc::new(MadeId::of(id)),
             may_appear: None,
             names: Vec::new(),
             armed: false,
@@ -126,8 +152,14 @@ impl Guard {
     }
 
     /// Records that the container was created.
-    pub(super) fn made(&mut self) {
+    pub(super) fn made(&mut self, id: &str) {
         self.may_appear = None;
+        self.made_id.set(Some(id.to_owned()));
+    }
+
+    /// The ID of the container, which changes if it is made anew.
+    pub(super) fn made_id(&self) -> Arc<MadeId> {
+        Arc::clone(&self.made_id)
     }
 
     /// The name of the container.
@@ -148,7 +180,8 @@ impl Guard {
 
     /// Removes the container and returns when it is gone. After an error, the drop tries again.
     pub(super) async fn remove(mut self) {
-        if remove(&self.docker, self.container()).await.is_ok() {
+        let removed = remove_made(&self.docker, self.container(), &self.made_id).await;
+        if removed.is_ok() {
             self.disarm();
         }
     }
@@ -175,7 +208,8 @@ impl Guard {
         let hold = self.hold.take().unwrap_or_else(|| self.journal.hold());
         if !limit.is_zero() {
             let held = (hold, Busy::with(&self.names));
-            let job = job(&self.docker, self.container(), may_appear, limit, gone, held);
+            let container = (self.container(), self.made_id());
+            let job = job(&self.docker, container, may_appear, limit, gone, held);
             cleanup::run_within(RETRY_TIMEOUT, job);
         }
     }
@@ -195,7 +229,7 @@ impl Drop for Guard {
 
 fn job(
     docker: &Docker,
-    container: &str,
+    (container, made_id): (&str, Arc<MadeId>),
     may_appear: Duration,
     limit: Duration,
     gone: Arc<AtomicBool>,
@@ -205,7 +239,7 @@ fn job(
     let held = Arc::new(Mutex::new(Some(held)));
     let began = Instant::now();
     Arc::new(move || {
-        let (docker, container) = (docker.clone(), container.clone());
+        let (docker, container, made_id) = (docker.clone(), container.clone(), Arc::clone(&made_id));
         let (gone, held) = (Arc::clone(&gone), Arc::clone(&held));
         // A job that goes on in a thread does not begin its limit anew.
         let limit = limit.saturating_sub(began.elapsed());
@@ -214,7 +248,10 @@ fn job(
                 container: may_appear,
                 engine: limit,
             };
-            let removal = async { attempt(&docker, &container, absence).await.map_err(to_error) };
+            let removal = async {
+                let removed = attempt_made(&docker, &container, &made_id, absence).await;
+                removed.map_err(to_error)
+            };
             let answers = || async { docker.system().ping().await.is_ok() };
             // There is no caller to report an error to; a container that is left is still listed.
             let removed = answered(limit, removal, answers).await;

@@ -15,11 +15,6 @@ impl Rename for DockerInstance {
             let Some(container) = self.container().await? else {
                 return Err(Error::lost());
             };
-            // The owner removes the container by its name.
-            if self.launcher.made.is_none() && !self.is_kept() {
-                let text = "only the process that created the environment can rename it, unless it is kept";
-                return Err(Error::new(ErrorKind::Unsupported, text));
-            }
             let Some(id) = container.config.labels.get(labels::ENVIRONMENT) else {
                 return Err(Error::new(
                     ErrorKind::Corrupt,

@@ -129,6 +129,7 @@ impl Volumes<'_> {
             container: ContainerRef {
                 docker: docker.clone(),
                 name: std::sync::Arc::new(name.into()),
+                made_id: std::sync::Arc::default(),
                 control_user: "0",
                 reported_kills: std::sync::Arc::default(),
                 podman,
