@@ -201,8 +201,13 @@ fn next_start_removes_what_is_left() {
 #[test]
 fn every_state_has_a_command_that_leaves_it() {
     let workspace = Workspace::new();
-    // Somebody else removed it.
-    let id = isolate(&workspace, &["create", "--engine", "basic"]).stdout();
+    // Somebody else removed its directory, and not its processes.
+    let id = isolate(&workspace, &["create", "--engine", "basic", "--start"]).stdout();
+    let script = "sleep 1000 >/dev/null 2>&1 & echo $!";
+    let started = isolate(&workspace, &["exec", id.trim(), "sh", "-c", script]);
+    let process = std::path::PathBuf::from(format!("/proc/{}/cmdline", started.stdout().trim()));
+    let runs = || std::fs::read(&process).is_ok_and(|line| !line.is_empty());
+    assert!(runs(), "{}", started.stderr());
     std::fs::remove_dir_all(&workspace.left()[0]).unwrap();
     let listed = isolate(&workspace, &["ls", "--json"]).lines();
     assert_eq!(
@@ -216,6 +221,7 @@ fn every_state_has_a_command_that_leaves_it() {
         exec.stderr()
     );
     assert_eq!(isolate(&workspace, &["rm", &id[..5]]).code(), Some(0));
+    assert!(!runs());
     assert!(nothing_is_left(&workspace));
 
     // The entry is damaged.

@@ -33,20 +33,24 @@ struct Fixture {
     environment: String,
 }
 
+impl Drop for Fixture {
+    fn drop(&mut self) {
+        // The control group of the environment is not in its directory.
+        self.workspace.isolate(&["rm", "--force", &self.environment]);
+    }
+}
+
 impl Fixture {
     fn new() -> Self {
         let workspace = Workspace::basic();
         let files = tempfile::tempdir().unwrap();
-        let fixture = Self {
+        let mut fixture = Self {
             environment: String::new(),
             workspace,
             files,
         };
         let created = fixture.run(&["create"], &fixture.good());
-        let fixture = Self {
-            environment: created.stdout().trim().to_owned(),
-            ..fixture
-        };
+        created.stdout().trim().clone_into(&mut fixture.environment);
         fixture.run(&["start", &fixture.environment], &fixture.good());
         fixture.change("head -c 300000 /dev/urandom >large; mkdir d; echo one >d/f; ln d/f d/g");
         fixture.snapshot("first");

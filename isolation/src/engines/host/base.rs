@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::blocking;
 use super::capabilities::capabilities;
 use super::directory::{Directory, Note};
+use super::environment_processes::EnvironmentProcesses;
 use super::instance::HostInstance;
 use crate::engine::context::Context;
 use crate::engine::{Leftover, NewEnvironment, Probe};
@@ -107,7 +108,14 @@ impl Base {
     pub(crate) async fn remove(&self, leftover: Leftover<'_>) -> Result<bool> {
         let directory = match Directory::find(self.engine, &self.path, leftover.id) {
             Ok(directory) => directory,
-            Err(error) if error.is_not_found() => return Ok(false),
+            Err(error) if error.is_not_found() => {
+                // Something else may have removed the directory alone.
+                let id = leftover.id.clone();
+                let path = Directory::path_of(self.engine, &self.path, &id);
+                let end = move || EnvironmentProcesses::end(&id, &path, None);
+                blocking(self.engine, end).await?;
+                return Ok(false);
+            }
             Err(error) => return Err(error),
         };
         let id = leftover.id.clone();

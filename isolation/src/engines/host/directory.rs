@@ -141,11 +141,16 @@ impl Directory {
         Ok(found)
     }
 
+    /// The path of the directory of an environment in `base`, also if it does not exist.
+    pub(crate) fn path_of(engine: &str, base: &Path, id: &EnvironmentId) -> PathBuf {
+        fs::canonicalize(base)
+            .unwrap_or_else(|_| base.to_owned())
+            .join(name(engine, id))
+    }
+
     /// The directory of an environment in `base`.
     pub(crate) fn find(engine: &str, base: &Path, id: &EnvironmentId) -> Result<Self> {
-        let path = fs::canonicalize(base)
-            .unwrap_or_else(|_| base.to_owned())
-            .join(name(engine, id));
+        let path = Self::path_of(engine, base, id);
         match is_ours(&path) {
             true => Ok(Self { path }),
             false => Err(Error::not_found(format!(

@@ -18,6 +18,7 @@ use rustix::process::Pid;
 use super::cgroup::Cgroup;
 use crate::command::signal::Signal;
 use crate::environment::id::EnvironmentId;
+use crate::error::Result;
 
 /// The environment variable by which the processes of an environment are found.
 pub(crate) const MARK: &str = "ISOLATION_ENVIRONMENT";
@@ -47,6 +48,13 @@ impl EnvironmentProcesses {
     pub(crate) fn with_cgroup(mut self, cgroup: Option<Cgroup>) -> Self {
         self.cgroup = cgroup;
         self
+    }
+
+    /// Kills the processes of an environment of any process, and removes its control group.
+    pub(crate) fn end(id: &EnvironmentId, directory: &Path, noted: Option<Cgroup>) -> Result<()> {
+        let group = Cgroup::noted(noted, id);
+        Self::of(id, directory).with_cgroup(group.clone()).kill_all();
+        group.map_or(Ok(()), |group| group.remove())
     }
 
     /// Kills every process.

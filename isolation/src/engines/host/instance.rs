@@ -247,13 +247,8 @@ impl HostInstance {
 
     /// Removes an environment of any process.
     pub(crate) fn remove(id: &EnvironmentId, directory: &Directory) -> Result<()> {
-        let group = Cgroup::noted(directory.read_note().ok().and_then(|note| note.cgroup), id);
-        EnvironmentProcesses::of(id, directory.path())
-            .with_cgroup(group.clone())
-            .kill_all();
-        if let Some(group) = group {
-            group.remove()?;
-        }
+        let noted = directory.read_note().ok().and_then(|note| note.cgroup);
+        EnvironmentProcesses::end(id, directory.path(), noted)?;
         directory.remove()
     }
 }

@@ -93,6 +93,7 @@ use crate::engine::{Availability, Engine, Leftover, NewEnvironment, Opened, Prob
 use crate::engines::host::blocking;
 use crate::engines::host::cgroup::Cgroup;
 use crate::engines::host::directory::{Directory, Note};
+use crate::engines::host::environment_processes::EnvironmentProcesses;
 use crate::environment::id::EnvironmentId;
 use crate::environment::summary::EnvironmentSummary;
 use crate::error::{Error, Result};
@@ -356,9 +357,9 @@ impl Engine for SandboxEngine {
                 Ok(found) => found,
                 Err(error) if error.is_not_found() => {
                     // Something else may have removed the directory alone.
-                    if let Some(group) = Cgroup::noted(None, leftover.id) {
-                        group.remove()?;
-                    }
+                    let path = Directory::path_of(NAME, &self.base, leftover.id);
+                    let id = leftover.id.clone();
+                    blocking(NAME, move || EnvironmentProcesses::end(&id, &path, None)).await?;
                     return Ok(false);
                 }
                 Err(error) => return Err(error),
