@@ -323,7 +323,12 @@ fn image_of_a_registry_has_its_name_and_limit() {
     place.fails(&["--max-size", "1k"], &image, "");
     place.fails(&["--image", "app:1"], &image, "--image");
     // Without TLS, the client cannot be asked for a certificate.
-    place.fails(&["--tls-verify=false"], &image, "");
+    place.fails(
+        &["--tls-verify=false"],
+        &image,
+        "--insecure is for one without TLS",
+    );
+    place.fails(&[], "127.0.0.1:1/app:1", "hint: check the name of the registry");
     let named = place.import(&["-t", "mine:3", "--insecure", "--max-size", "1m"], &image);
     assert_eq!(named.code(), Some(0), "{}", named.stderr());
     assert_eq!(named.stdout(), "mine:3\n");

@@ -320,7 +320,8 @@ fn explained(error: io::Error) -> io::Error {
             | AlertDescription::AccessDenied,
         ) => "the server rejects the client certificate, or requires one",
         Tls::InvalidMessage(_) => {
-            let text = format!("the server does not use TLS ({tls}); is it an engine on plain tcp://?");
+            let text =
+                format!("the server does not use TLS ({tls}); is its address plain tcp:// or http://?");
             return io::Error::new(io::ErrorKind::InvalidData, text);
         }
         _ => return error,

@@ -65,6 +65,11 @@ enum From {
     Registry,
 }
 
+/// The registry does not answer, or its certificate is not accepted.
+#[cfg(target_os = "linux")]
+const NO_REGISTRY: &str = "check the name of the registry; --insecure is for one without TLS, --cert-dir names the \
+     certificates of one with an authority of its own";
+
 impl Import {
     /// The Docker daemon has other commands for this.
     pub(super) fn check(&self) -> Result<(), CliError> {
@@ -101,7 +106,12 @@ impl Import {
             options.image = Some(self.source.to_string_lossy().into_owned());
         }
         let images = session.sandbox()?.images();
-        let imported = images.import(source, options).await?;
+        let is_registry = matches!(source, ImageSource::Registry(_));
+        let imported = images.import(source, options).await;
+        let imported = imported.map_err(|error| match error.kind() {
+            ErrorKind::Unavailable if is_registry => CliError::from_error(&error).hint(NO_REGISTRY),
+            _ => error.into(),
+        })?;
         for sentence in &imported.left_out {
             console.note(&format!("the image in environments: {sentence}"));
         }
