@@ -9,7 +9,7 @@ use crate::command::Command;
 use crate::engine::capabilities::Feature;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
-use crate::packages::{Package, PackageManager, differences};
+use crate::packages::{Package, PackageManager, differences_for};
 
 /// The version of the format.
 const VERSION: u32 = 1;
@@ -61,7 +61,8 @@ impl EnvironmentLock {
             let locked = self.packages.get(manager.name()).map_or(&[][..], Vec::as_slice);
             let has = found.packages.get(manager.name()).map_or(&[][..], Vec::as_slice);
             let equal = |one: &Package| {
-                let other = has.iter().find(|other| other.is_named(&one.name));
+                let is_it = |other: &&Package| other.is_named_for(manager.name(), &one.name);
+                let other = has.iter().find(is_it);
                 other.is_some_and(|other| (&one.version, &one.digest) == (&other.version, &other.digest))
             };
             (manager, locked.iter().filter(|one| !equal(one)).collect())
@@ -104,20 +105,27 @@ impl EnvironmentLock {
             let of = |lock: &Self| lock.packages.get(manager).cloned().unwrap_or_default();
             let (locked, has) = (of(self), of(found));
             all.extend(
-                differences(&locked, &has)
+                differences_for(manager, &locked, &has)
                     .iter()
                     .map(|change| format!("{manager}: {change}")),
             );
-            all.extend(changed(&locked, &has).map(|name| format!("{manager}: {name} has other files")));
+            all.extend(
+                changed(manager, &locked, &has).map(|name| format!("{manager}: {name} has other files")),
+            );
         }
         all
     }
 }
 
 /// The packages of the same version with another digest.
-fn changed<'a>(locked: &'a [Package], found: &'a [Package]) -> impl Iterator<Item = &'a str> {
-    locked.iter().filter_map(|one| {
-        let other = found.iter().find(|other| other.is_named(&one.name))?;
+fn changed<'a>(
+    manager: &'a str,
+    locked: &'a [Package],
+    found: &'a [Package],
+) -> impl Iterator<Item = &'a str> {
+    locked.iter().filter_map(move |one| {
+        let is_it = |other: &&Package| other.is_named_for(manager, &one.name);
+        let other = found.iter().find(is_it)?;
         let differs = one.version == other.version && one.digest != other.digest;
         differs.then_some(one.name.as_str())
     })

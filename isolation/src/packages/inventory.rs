@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::PackageManager;
+
 /// An installed package.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -41,13 +43,28 @@ pub struct Package {
 }
 
 impl Package {
-    /// Whether this is its name, in any spelling: `Flask_Login` is `flask-login`.
+    /// Whether this is the name of a package of Python, in any spelling: `Flask_Login` is
+    /// `flask-login`.
     pub fn is_named(&self, name: &str) -> bool {
         normal(&self.name) == normal(name)
     }
+
+    /// Whether this is its name for a package manager, in any spelling.
+    pub(crate) fn is_named_for(&self, manager: &str, name: &str) -> bool {
+        match is_of_python(manager) {
+            true => self.is_named(name),
+            // `lodash.merge` and `lodash-merge` are two packages of npm.
+            false => self.name == name,
+        }
+    }
 }
 
-/// The form of a name in which all spellings are equal.
+fn is_of_python(manager: &str) -> bool {
+    let manager = manager.parse::<PackageManager>();
+    manager.is_ok_and(PackageManager::is_of_python)
+}
+
+/// The form of a name of Python in which all spellings are equal.
 fn normal(name: &str) -> String {
     let mut text = String::with_capacity(name.len());
     for c in name.chars() {
@@ -84,12 +101,21 @@ impl fmt::Display for PackageChange {
     }
 }
 
-/// The packages that differ between two lists, sorted by name.
-pub fn differences(before: &[Package], after: &[Package]) -> Vec<PackageChange> {
+/// The packages of a package manager that differ between two lists, sorted by name.
+pub fn differences(manager: PackageManager, before: &[Package], after: &[Package]) -> Vec<PackageChange> {
+    differences_for(manager.name(), before, after)
+}
+
+/// The same for the name of a package manager, which may be that of a later version.
+pub(crate) fn differences_for(manager: &str, before: &[Package], after: &[Package]) -> Vec<PackageChange> {
+    let key = |name: &str| match is_of_python(manager) {
+        true => normal(name),
+        false => name.to_owned(),
+    };
     let mut all: BTreeMap<String, PackageChange> = BTreeMap::new();
     for (packages, is_after) in [(before, false), (after, true)] {
         for package in packages {
-            let change = all.entry(normal(&package.name)).or_insert_with(|| PackageChange {
+            let change = all.entry(key(&package.name)).or_insert_with(|| PackageChange {
                 name: package.name.clone(),
                 before: None,
                 after: None,
@@ -144,7 +170,7 @@ mod tests {
                 ..package.clone()
             };
             assert!(
-                differences(std::slice::from_ref(&package), &[other]).is_empty(),
+                differences(PackageManager::Pip, std::slice::from_ref(&package), &[other]).is_empty(),
                 "{spelled}"
             );
         }
@@ -154,10 +180,23 @@ mod tests {
     fn differences_are_added_removed_and_changed() {
         let before = [package("a", "1"), package("B_x", "1"), package("c", "1")];
         let after = [package("b-x", "2"), package("c", "1"), package("d", "1")];
-        let shown: Vec<_> = differences(&before, &after)
+        let shown: Vec<_> = differences(PackageManager::Uv, &before, &after)
             .iter()
             .map(ToString::to_string)
             .collect();
         assert_eq!(shown, ["a: removed 1", "B_x: 1 -> 2", "d: added 1"]);
+    }
+
+    #[test]
+    fn names_of_other_managers_have_one_spelling() {
+        let before = [package("lodash.merge", "4.6.2"), package("lodash-merge", "1.0.0")];
+        let after = [package("lodash.merge", "4.6.2"), package("lodash-merge", "2.0.0")];
+        for manager in ["npm", "apt", "apk", "of a later version"] {
+            let shown = differences_for(manager, &before, &after);
+            assert_eq!(shown.len(), 1, "{manager}: {shown:?}");
+            assert_eq!(shown[0].to_string(), "lodash-merge: 1.0.0 -> 2.0.0");
+            assert!(!before[0].is_named_for(manager, "lodash-merge"));
+        }
+        assert!(before[0].is_named_for("pip", "lodash-merge"));
     }
 }

@@ -12,7 +12,7 @@
 //! let before = python.list().await?;
 //! let names = vec!["flask>=3".to_owned()];
 //! python.install(InstallPackages { names, ..InstallPackages::default() }).await?;
-//! for change in isolation::packages::differences(&before, &python.list().await?) {
+//! for change in python.diff(&before).await? {
 //!     println!("{change}");
 //! }
 //! # Ok(())
@@ -48,6 +48,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 pub use export::LockFormat;
 pub use install::{InstallPackages, PackageIndex, PackageSources};
+pub(crate) use inventory::differences_for;
 pub use inventory::{Package, PackageChange, differences};
 
 /// How long a listing may take.
@@ -198,7 +199,7 @@ impl Packages<'_> {
 
     /// What differs from another list, such as an earlier one, or that of another environment.
     pub async fn diff(&self, before: &[Package]) -> Result<Vec<PackageChange>> {
-        Ok(differences(before, &self.list().await?))
+        Ok(differences(self.manager, before, &self.list().await?))
     }
 
     async fn installed(&self) -> Result<Vec<Package>> {
@@ -221,11 +222,8 @@ impl Packages<'_> {
         installed: &[Package],
         names: impl IntoIterator<Item = &'n str>,
     ) -> Result<()> {
-        let is_named = |one: &Package, name: &str| match self.manager.is_of_python() {
-            true => one.is_named(name),
-            // apt would take another spelling as a pattern.
-            false => one.name == name,
-        };
+        // apt would take another spelling as a pattern.
+        let is_named = |one: &Package, name: &str| one.is_named_for(self.manager.name(), name);
         let missing = |name: &&str| !installed.iter().any(|one| is_named(one, name));
         match names.into_iter().find(missing) {
             Some(name) => Err(Error::not_found(format!("the package {name} is not installed"))),

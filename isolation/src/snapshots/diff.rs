@@ -10,7 +10,7 @@ use super::entry::{Entry, EntryKind, TreePath};
 use super::manifest::{Manifest, Snapshot};
 use super::store::{Session, SnapshotStore};
 use crate::error::{Error, ErrorKind, Result};
-use crate::packages::{PackageChange, differences};
+use crate::packages::{PackageChange, differences_for};
 
 /// What differs between two snapshots.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -95,7 +95,7 @@ fn spec(manifest: &Manifest) -> Result<Value> {
 fn packages(before: &Manifest, after: &Manifest) -> BTreeMap<String, Vec<PackageChange>> {
     // A manager that only one snapshot has listed says nothing about packages.
     let both = before.packages.iter().filter_map(|(manager, packages)| {
-        let changes = differences(packages, after.packages.get(manager)?);
+        let changes = differences_for(manager, packages, after.packages.get(manager)?);
         (!changes.is_empty()).then(|| (manager.clone(), changes))
     });
     both.collect()

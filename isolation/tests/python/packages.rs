@@ -50,7 +50,7 @@ async fn packages_are_installed_listed_and_removed() {
 
     packages.install(from_wheels(&["probe-top"])).await.unwrap();
     let after = packages.list().await.unwrap();
-    let changes: Vec<_> = differences(&before, &after)
+    let changes: Vec<_> = differences(PackageManager::Pip, &before, &after)
         .iter()
         .map(ToString::to_string)
         .collect();

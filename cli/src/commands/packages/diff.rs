@@ -33,7 +33,8 @@ impl Diff {
     pub(super) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
         let comparing = async {
             let before = self.packages(session, &self.before).await?;
-            let changes = differences(&before, &self.packages(session, &self.after).await?);
+            let after = self.packages(session, &self.after).await?;
+            let changes = differences(self.manager, &before, &after);
             match console.json {
                 true => console.value(&changes)?,
                 false => {

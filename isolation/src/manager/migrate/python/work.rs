@@ -134,7 +134,7 @@ impl PythonWork {
             let own = packages.iter().filter(|one| !one.inherited && !is_seed(one));
             own.cloned().collect()
         };
-        let differing = differences(&kept(&self.packages), &kept(&found));
+        let differing = differences(PackageManager::Pip, &kept(&self.packages), &kept(&found));
         if differing.is_empty() {
             return Ok(());
         }
