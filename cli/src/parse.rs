@@ -122,7 +122,7 @@ pub(crate) fn label(text: &str) -> Result<(String, String), String> {
 pub(crate) fn time(text: &str) -> Result<SystemTime, String> {
     let invalid =
         || format!("{text:?} is not a time; write 2026-11-28T18:00:00Z, or 10m for ten minutes ago");
-    // As with the docker command, a number is no duration.
+    // A number is a Unix time, as with the docker command.
     if let Ok(time) = text.parse::<Timestamp>() {
         return time.to_system_time().ok_or_else(invalid);
     }

@@ -231,7 +231,7 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
         reports: Reports,
     ) -> BoxFuture<'_, Result<Watching>> {
         let _ = (since, until, reports);
-        let text = "the engine does not store what happens in its environments; watch it, without a start";
+        let text = "the engine stores no events; leave the start time out to watch new ones";
         Box::pin(std::future::ready(Err(Error::new(ErrorKind::Unsupported, text))))
     }
 

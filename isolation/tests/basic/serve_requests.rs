@@ -203,7 +203,7 @@ async fn signal_for_a_stream_without_a_command_is_answered() {
     ] {
         assert_eq!(client.result(method, params).await, json!({}), "{method}");
     }
-    // Input for what has none does nothing, and ends nothing.
+    // Input for a request without an input has no effect, and the request goes on.
     client
         .note("input", json!({"request": log, "data": {"text": "x"}}))
         .await;

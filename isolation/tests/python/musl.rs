@@ -91,7 +91,7 @@ impl Installation {
             }
         }
         fs::write(library.join("sitecustomize.py"), SAYS_MUSL).unwrap();
-        // The program finds its library beside itself, where it is no link.
+        // The program finds its library only if the program is not a symbolic link.
         let program = below.join("bin").join(self.program.file_name().unwrap());
         fs::copy(&self.program, &program).unwrap();
         program

@@ -3,9 +3,9 @@
 
 use engine_api::Docker;
 use engine_api::containers::InspectContainer;
-use fake_engine::FakeEngine;
+use fake_engine::{FakeEngine, Fault};
 use isolation::engines::docker::{DockerEngine, NetworkOptions, VolumeOptions};
-use isolation::{Command, EnvironmentSpec, ErrorKind, NetworkMode, NetworkSpec, Status};
+use isolation::{Command, EngineChoice, EnvironmentSpec, ErrorKind, NetworkMode, NetworkSpec, Status};
 
 use super::docker_engine::{IMAGE, create, on, settle, spec};
 
@@ -106,6 +106,28 @@ async fn network_and_volume_may_have_any_name() {
             volume.remove().await.unwrap();
         }
     }
+    assert_eq!(fake.resources(), [""; 0]);
+}
+
+/// Somebody renames the container, and its first start fails, so that it is made anew.
+#[tokio::test(start_paused = true)]
+async fn renamed_container_is_replaced_when_made_anew() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let (manager, docker) = (on(&fake), Docker::with_connector(fake.clone()));
+    let selection = manager.select(&EngineChoice::Auto, &spec()).await.unwrap();
+    let environment = manager.create_unstarted(&selection, spec()).await.unwrap();
+    let name = environment.inspect().await.unwrap().details["container"].clone();
+    docker.containers().rename(&name, "elsewhere").await.unwrap();
+    let seen = environment.inspect().await.unwrap();
+    assert_eq!(seen.details["container"], "elsewhere");
+    let (status, message) = (500, "failed to initialize logging driver".to_owned());
+    fake.fail_next("POST", "/start", Fault::Error { status, message });
+    environment.start().await.unwrap();
+    let output = environment.run(Command::shell("echo here")).await.unwrap();
+    assert_eq!(output.stdout_text(), "here\n");
+    assert_eq!(fake.snapshot().containers.len(), 1);
+    drop(environment);
+    settle().await;
     assert_eq!(fake.resources(), [""; 0]);
 }
 

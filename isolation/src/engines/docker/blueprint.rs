@@ -273,12 +273,15 @@ impl Blueprint {
         context: &Context,
     ) -> Result<()> {
         let docker = &container.docker;
-        remove::remove(docker, container.id()).await.map_err(to_error)?;
+        let removed = remove::remove_made(docker, container.id(), &container.made_id).await;
+        removed.map_err(to_error)?;
         let body = self.container(docker).await.map_err(to_error)??;
         let created = create_guarded(docker, body, context).await?;
         let (mut guard, _) = created.map_err(to_error)?;
         guard.disarm();
         container.made_id.set(guard.made_id().get());
+        // Somebody may have renamed the first one.
+        container.name.change(guard.container());
         networks::join::join(container, &self.spec.network).await?;
         self.copy_in(container, working_dir).await
     }

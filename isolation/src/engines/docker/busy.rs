@@ -1,9 +1,9 @@
-//! What this process is creating or removing at the moment.
+//! The containers that this process is creating or removing at the moment.
 //!
 //! A daemon creates a missing volume that a new container mounts. So a volume is not removed while
-//! the request for such a container is on its way: it would come back, without labels. And a
-//! network or volume whose container is being removed is waited for longer than one that somebody
-//! else uses.
+//! the request for such a container is on its way: it would come back, without labels. The removal
+//! of a network or volume waits longer for a container that this process is removing than for
+//! other users.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,7 +12,8 @@ use engine_api::containers::{CreateContainer, MountType};
 
 use super::labels;
 
-/// The names and IDs, and by how many they are used. All of them are random.
+/// The names and IDs, and by how many containers they are used. An equal name on another daemon
+/// only delays a removal.
 static BUSY: Mutex<BTreeMap<String, usize>> = Mutex::new(BTreeMap::new());
 
 fn all() -> MutexGuard<'static, BTreeMap<String, usize>> {

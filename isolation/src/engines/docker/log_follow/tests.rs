@@ -20,7 +20,7 @@ struct Daemon(Arc<State>);
 
 #[derive(Debug)]
 struct State {
-    /// The numbers of the lines that each request gets; without numbers, there is no container.
+    /// The numbers of the lines in each reply. Without numbers, the container is gone.
     replies: Mutex<VecDeque<Option<Vec<u64>>>>,
     requests: Mutex<Vec<String>>,
     /// The follower has begun.
