@@ -43,7 +43,7 @@ impl Shared {
         self.report("copy in", target, copied).await
     }
 
-    async fn bring_in(&self, source: CopySource, target: &str) -> Result<()> {
+    pub(super) async fn bring_in(&self, source: CopySource, target: &str) -> Result<()> {
         validate::text("the target of the copy", target)?;
         if let CopySource::Path(path) = &source {
             validate::source("the source of the copy", path)?;

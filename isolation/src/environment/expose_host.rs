@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 
 use super::checks;
@@ -13,10 +14,11 @@ use crate::command::Command;
 use crate::command::execution::Execution;
 use crate::engine::capabilities::Feature;
 use crate::error::{Error, ErrorKind, Result};
-use crate::relay::{Relay, Start, expose, forward};
+use crate::files::CopySource;
+use crate::relay::{Relay, Start, expose, forward, static_busybox};
 use crate::spec::published_port::{Protocol, PublishedPort};
 
-/// Starts commands in an environment without a handle that keeps it alive. They are not commands of
+/// Starts commands in an environment, and copies files in, without a handle that keeps it alive. They are not commands of
 /// the user, so no events are sent.
 #[derive(Debug)]
 struct Inside(Weak<Shared>);
@@ -27,6 +29,17 @@ impl Start for Inside {
             let shared = self.0.upgrade().ok_or_else(no_handles)?;
             shared.begin_command(command).await
         })
+    }
+
+    fn copy_in<'a>(&'a self, source: CopySource, target: &'a str) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let shared = self.0.upgrade().ok_or_else(no_handles)?;
+            shared.bring_in(source, target).await
+        })
+    }
+
+    fn busybox(&self) -> Option<PathBuf> {
+        static_busybox()
     }
 }
 

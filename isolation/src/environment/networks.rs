@@ -39,8 +39,9 @@ impl Environment {
     /// while the environment runs and this process has a handle of it, also after a restart.
     ///
     /// There is no listener on other interfaces. The environment may have any network, also an
-    /// internal one or no network. The connections use commands inside, so the image needs `sh` and
-    /// one of python3, python, socat, or the `nc` of BusyBox.
+    /// internal one or no network. The connections use commands inside, which need `sh` and one of
+    /// python3, python, socat, or the `nc` of BusyBox. If the image has not, a static BusyBox of
+    /// this machine is copied to `/busybox-isolate`.
     ///
     /// ```no_run
     /// # async fn demo(environment: isolation::Environment) -> isolation::Result<()> {
@@ -54,7 +55,8 @@ impl Environment {
     /// # Errors
     ///
     /// The kind is [`Unsupported`](crate::ErrorKind::Unsupported) if no program of the image can
-    /// listen, [`Conflict`](crate::ErrorKind::Conflict) if a program inside listens at the port.
+    /// listen and this machine has no static BusyBox, [`Conflict`](crate::ErrorKind::Conflict) if
+    /// a program inside listens at the port.
     pub async fn expose_host(&self, port: u16) -> Result<Endpoint> {
         self.shared().expose_host(port).await
     }

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::pipe::pipe;
+use super::programs::Programs;
 use super::{Relay, Start};
 use crate::command::Command;
 use crate::command::execution::{Chunk, Execution};
@@ -20,14 +21,14 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// Listens at the port `$1` of the loopback interface: prints `ready`, and then the path of the
 /// pipes of each connection. It tries several programs, and prints the messages of the last one to
-/// standard error.
+/// standard error. `$3` is the path of a copied BusyBox, or empty.
 const LISTEN: &str = include_str!("listen.sh");
 
 /// The same in Python, with the directory of the pipes and the port as arguments.
 const LISTEN_IN_PYTHON: &str = include_str!("listen.py");
 
-/// Writes standard input to the pipe `$1`.
-const WRITE: &str = "exec cat >\"$1\"";
+/// Writes standard input to the pipe `$1`, with the `cat` of the BusyBox `$2` if it is not empty.
+const WRITE: &str = "exec $2 cat >\"$1\"";
 
 /// The longest line of the listening program.
 const LONGEST: usize = 4096;
@@ -45,11 +46,23 @@ const MOST: usize = 128;
 /// The kind is [`Unsupported`](ErrorKind::Unsupported) if no program of the image can listen,
 /// [`Conflict`](ErrorKind::Conflict) if the port is used inside.
 pub(crate) async fn expose(start: Arc<dyn Start>, inside: u16, service: SocketAddr) -> Result<Relay> {
-    let argv = ["sh", "-c", LISTEN, "sh", &inside.to_string(), LISTEN_IN_PYTHON];
+    let (programs, lines) = match listen(start.as_ref(), inside, Programs::Image).await {
+        Err(missing) if missing.kind() == ErrorKind::Unsupported => {
+            let programs = Programs::copy(start.as_ref(), &missing).await?;
+            (programs, listen(start.as_ref(), inside, programs).await?)
+        }
+        listening => (Programs::Image, listening?),
+    };
+    Ok(Relay(tokio::spawn(accept(start, programs, lines, service))))
+}
+
+async fn listen(start: &dyn Start, inside: u16, programs: Programs) -> Result<Lines> {
+    let port = inside.to_string();
+    let argv = ["sh", "-c", LISTEN, "sh", &port, LISTEN_IN_PYTHON, programs.path()];
     // The input stays open: the program inside exits when it ends, and so with this process.
     let command = Command {
         input: Input::Piped,
-        ..Command::new(argv)
+        ..programs.command(&argv)
     };
     let mut lines = Lines {
         execution: start.start(&command).await?,
@@ -61,10 +74,9 @@ pub(crate) async fn expose(start: Arc<dyn Start>, inside: u16, service: SocketAd
         Error::new(ErrorKind::Timeout, text)
     })?;
     match first? {
-        Some(line) if line == "ready" => {}
-        _ => return Err(not_listening(inside, lines.errors.trim())),
+        Some(line) if line == "ready" => Ok(lines),
+        _ => Err(not_listening(inside, lines.errors.trim())),
     }
-    Ok(Relay(tokio::spawn(accept(start, lines, service))))
 }
 
 fn not_listening(port: u16, errors: &str) -> Error {
@@ -75,7 +87,7 @@ fn not_listening(port: u16, errors: &str) -> Error {
     }
     let text = format!(
         "no program of the image can listen for connections: it needs `sh`, and one of python3, python, socat or \
-         the nc of BusyBox; use an image with one of them{}{errors}",
+         the nc of BusyBox{}{errors}",
         if errors.is_empty() { "" } else { "; " },
     );
     Error::new(ErrorKind::Unsupported, text)
@@ -113,7 +125,7 @@ impl Lines {
 }
 
 /// Serves the connections until the program inside exits, for example with the environment.
-async fn accept(start: Arc<dyn Start>, mut lines: Lines, service: SocketAddr) {
+async fn accept(start: Arc<dyn Start>, programs: Programs, mut lines: Lines, service: SocketAddr) {
     let mut open = JoinSet::new();
     while let Ok(Some(pipes)) = lines.next().await {
         while open.try_join_next().is_some() {}
@@ -123,22 +135,22 @@ async fn accept(start: Arc<dyn Start>, mut lines: Lines, service: SocketAddr) {
         let start = Arc::clone(&start);
         open.spawn(async move {
             // The client inside sees the end of its connection; no other caller waits.
-            let _ = connect(start.as_ref(), &pipes, service).await;
+            let _ = connect(start.as_ref(), programs, &pipes, service).await;
         });
     }
 }
 
-async fn connect(start: &dyn Start, pipes: &str, service: SocketAddr) -> Result<()> {
+async fn connect(start: &dyn Start, programs: Programs, pipes: &str, service: SocketAddr) -> Result<()> {
     // Two commands are needed: the output of a single command would end only with the input. A
     // command with an input has its own streams, which do not delay data: the last bytes of a
     // request arrive before its end.
     let from = Command {
         input: Input::Piped,
-        ..Command::new(["cat".to_owned(), format!("{pipes}.o")])
+        ..programs.command(&["cat", &format!("{pipes}.o")])
     };
     let to = Command {
         input: Input::Piped,
-        ..Command::new(["sh", "-c", WRITE, "sh", &format!("{pipes}.i")])
+        ..programs.command(&["sh", "-c", WRITE, "sh", &format!("{pipes}.i"), programs.path()])
     };
     let (stream, from, to) = tokio::join!(TcpStream::connect(service), start.start(&from), start.start(&to));
     let (mut from, mut to) = (from?, to?);

@@ -8,6 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use super::pipe::pipe;
+use super::programs::Programs;
 use super::{Relay, Start};
 use crate::command::Command;
 use crate::command::input::Input;
@@ -20,6 +21,9 @@ const CONNECT: &str = include_str!("connect.sh");
 /// The same in Python, with the address and the port as arguments.
 const CONNECT_IN_PYTHON: &str = include_str!("connect.py");
 
+/// Succeeds if a program of the image can do this.
+const CAN_CONNECT: &str = "for program in socat nc python3 python bash; do command -v $program >/dev/null 2>&1 && exit; done; exit 1";
+
 /// The maximum number of open connections; further connections wait.
 const MOST: usize = 128;
 
@@ -31,7 +35,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 ///
-/// The kind is [`Conflict`](ErrorKind::Conflict) if the port is used.
+/// The kind is [`Conflict`](ErrorKind::Conflict) if the port is used,
+/// [`Unsupported`](ErrorKind::Unsupported) if no program of the image can connect.
 pub(crate) async fn forward(
     start: Arc<dyn Start>,
     at: SocketAddr,
@@ -43,10 +48,21 @@ pub(crate) async fn forward(
     };
     let listener = TcpListener::bind(at).await.map_err(failed)?;
     let at = listener.local_addr().map_err(failed)?;
-    Ok((Relay(tokio::spawn(accept(start, listener, inside))), at))
+    let programs = programs(start.as_ref()).await?;
+    Ok((Relay(tokio::spawn(accept(start, programs, listener, inside))), at))
 }
 
-async fn accept(start: Arc<dyn Start>, listener: TcpListener, inside: (IpAddr, u16)) {
+async fn programs(start: &dyn Start) -> Result<Programs> {
+    let mut looking = start.start(&Command::shell(CAN_CONNECT)).await?;
+    if looking.wait().await?.success() {
+        return Ok(Programs::Image);
+    }
+    let text = "no program of the image can connect to its port: it needs `sh`, and one of socat, nc, python3, python \
+                or bash";
+    Programs::copy(start, &Error::new(ErrorKind::Unsupported, text)).await
+}
+
+async fn accept(start: Arc<dyn Start>, programs: Programs, listener: TcpListener, inside: (IpAddr, u16)) {
     let mut open = JoinSet::new();
     loop {
         while open.try_join_next().is_some() {}
@@ -58,7 +74,7 @@ async fn accept(start: Arc<dyn Start>, listener: TcpListener, inside: (IpAddr, u
                 let start = Arc::clone(&start);
                 open.spawn(async move {
                     // The client sees the end of its connection; no other caller waits.
-                    let _ = connect(start.as_ref(), stream, inside).await;
+                    let _ = connect(start.as_ref(), programs, stream, inside).await;
                 });
             }
             Err(_) => tokio::time::sleep(PAUSE).await,
@@ -66,12 +82,20 @@ async fn accept(start: Arc<dyn Start>, listener: TcpListener, inside: (IpAddr, u
     }
 }
 
-async fn connect(start: &dyn Start, stream: TcpStream, (address, port): (IpAddr, u16)) -> Result<()> {
+async fn connect(
+    start: &dyn Start,
+    programs: Programs,
+    stream: TcpStream,
+    (address, port): (IpAddr, u16),
+) -> Result<()> {
     let (address, port) = (address.to_string(), port.to_string());
-    let argv = ["sh", "-c", CONNECT, "sh", &address, &port, CONNECT_IN_PYTHON];
+    let argv: &[&str] = match programs {
+        Programs::Image => &["sh", "-c", CONNECT, "sh", &address, &port, CONNECT_IN_PYTHON],
+        Programs::Copied => &["nc", &address, &port],
+    };
     let command = Command {
         input: Input::Piped,
-        ..Command::new(argv)
+        ..programs.command(argv)
     };
     let mut execution = start.start(&command).await?;
     match execution.take_stdin() {

@@ -1,11 +1,19 @@
 port=$1
+busybox=$3
 exec 5<&0
 for base in /dev/shm /tmp /run /var/tmp; do
 	dir=$base/.isolate-$port-$$
-	mkdir -m 700 "$dir" 2>/dev/null && break
+	$busybox mkdir -m 700 "$dir" 2>/dev/null && break
 	dir=
 done
 [ "$dir" ] || { echo "no directory can be written" >&2; exit 1; }
+if [ "$busybox" ]; then
+	for program in cat dd mkfifo nc printf readlink rm sh sleep; do
+		$busybox ln -s "$busybox" "$dir/$program"
+	done
+	PATH=$dir${PATH:+:$PATH}
+	export PATH
+fi
 trap 'rm -rf "$dir"' EXIT
 trap 'exit 1' HUP INT TERM
 for python in python3 python; do

@@ -4,20 +4,30 @@
 mod expose;
 mod forward;
 mod pipe;
+mod programs;
+
+use std::path::PathBuf;
 
 use tokio::task::JoinHandle;
 
 pub(crate) use expose::expose;
 pub(crate) use forward::forward;
+pub(crate) use programs::static_busybox;
 
 use crate::BoxFuture;
 use crate::command::Command;
 use crate::command::execution::Execution;
 use crate::error::Result;
+use crate::files::CopySource;
 
-/// Starts commands in an environment.
+/// Starts commands in an environment, and copies a program in.
 pub(crate) trait Start: std::fmt::Debug + Send + Sync {
     fn start<'a>(&'a self, command: &'a Command) -> BoxFuture<'a, Result<Execution>>;
+
+    fn copy_in<'a>(&'a self, source: CopySource, target: &'a str) -> BoxFuture<'a, Result<()>>;
+
+    /// A BusyBox of this machine that can be copied in.
+    fn busybox(&self) -> Option<PathBuf>;
 }
 
 /// A relay. Dropping it ends the relay and its connections.

@@ -3,6 +3,7 @@
 // Relays through commands that run on this machine: only the two ports differ.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,11 +11,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 
+use super::programs::COPIED;
 use super::{Start, expose, forward};
 use crate::engines::basic::BasicEngine;
 use crate::{
-    BoxFuture, Command, EngineChoice, Environment, EnvironmentSpec, ErrorKind, Execution, Manager, Registry,
-    Result,
+    BoxFuture, Command, CopySource, EngineChoice, Environment, EnvironmentSpec, ErrorKind, Execution,
+    Manager, Registry, Result,
 };
 
 #[derive(Debug)]
@@ -23,6 +25,14 @@ struct Inside(Environment);
 impl Start for Inside {
     fn start<'a>(&'a self, command: &'a Command) -> BoxFuture<'a, Result<Execution>> {
         Box::pin(self.0.execute(command.clone()))
+    }
+
+    fn copy_in<'a>(&'a self, source: CopySource, target: &'a str) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.0.copy_in(source, target))
+    }
+
+    fn busybox(&self) -> Option<PathBuf> {
+        None
     }
 }
 
@@ -103,29 +113,106 @@ async fn service_of_this_machine_is_reached_from_inside() {
     timeout(Duration::from_secs(30), closed).await.unwrap();
 }
 
-/// The commands of an image without any program.
+/// An image without any program. Its root is a directory of this machine.
 #[derive(Debug)]
-struct Bare(Arc<dyn Start>);
+struct Bare {
+    start: Arc<dyn Start>,
+    root: tempfile::TempDir,
+    busybox: Option<PathBuf>,
+}
+
+impl Bare {
+    /// An empty text is a file that does not exist.
+    fn new(start: Arc<dyn Start>, busybox: Option<&str>) -> Arc<Self> {
+        let root = tempfile::tempdir().unwrap();
+        let busybox = busybox.map(|text| {
+            let path = root.path().join("busybox");
+            if !text.is_empty() {
+                std::fs::write(&path, text).unwrap();
+            }
+            path
+        });
+        Arc::new(Self { start, root, busybox })
+    }
+
+    fn copied(&self) -> PathBuf {
+        self.root.path().join(&COPIED[1..])
+    }
+}
 
 impl Start for Bare {
     fn start<'a>(&'a self, command: &'a Command) -> BoxFuture<'a, Result<Execution>> {
         Box::pin(async move {
             let mut command = command.clone();
-            command.argv[0] = "/bin/sh".to_owned();
+            let script = self.copied().to_str().unwrap().to_owned();
+            match command.argv[0].as_str() {
+                COPIED => drop(command.argv.splice(..1, ["/bin/sh".to_owned(), script])),
+                other => command.argv[0] = format!("/nonexistent/{other}"),
+            }
             command.env.insert("PATH".to_owned(), "/nonexistent".to_owned());
-            self.0.start(&command).await
+            self.start.start(&command).await
         })
+    }
+
+    fn copy_in<'a>(&'a self, source: CopySource, target: &'a str) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            assert_eq!(target, COPIED);
+            let text = std::fs::read(self.busybox().unwrap()).unwrap();
+            let expected = CopySource::Bytes {
+                content: text.clone().into(),
+                mode: 0o755,
+            };
+            assert_eq!(source, expected);
+            std::fs::write(self.copied(), text).unwrap();
+            Ok(())
+        })
+    }
+
+    fn busybox(&self) -> Option<PathBuf> {
+        self.busybox.clone()
     }
 }
 
 #[tokio::test]
-async fn image_that_cannot_listen_is_unsupported() {
+async fn image_without_programs_is_unsupported() {
     let (_manager, start) = inside().await;
-    let error = expose(Arc::new(Bare(start)), free_port(), local(1))
-        .await
-        .unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Unsupported);
-    assert!(error.to_string().contains("python3"), "{error}");
+    let target = (Ipv4Addr::LOCALHOST.into(), free_port());
+    for (busybox, why) in [
+        (None, "install a static BusyBox"),
+        (Some("echo no applet >&2; exit 1\n"), "no applet"),
+        (Some(""), "cannot be used instead: No such file"),
+    ] {
+        let bare = || Bare::new(Arc::clone(&start), busybox);
+        let errors = [
+            expose(bare(), free_port(), local(1)).await.unwrap_err(),
+            forward(bare(), local(0), target).await.unwrap_err(),
+        ];
+        for error in errors {
+            assert_eq!(error.kind(), ErrorKind::Unsupported);
+            assert!(error.to_string().contains("python3"), "{error}");
+            assert!(error.to_string().contains(why), "{error}");
+        }
+    }
+}
+
+/// A program that replies with the arguments and the input of `nc`.
+const NC: &str = r#"[ "$1" = true ] && exit
+echo "$*"
+exec /bin/cat
+"#;
+
+#[tokio::test]
+async fn port_of_an_image_without_programs_is_reached() {
+    let (_manager, start) = inside().await;
+    let bare = Bare::new(start, Some(NC));
+    for port in [1, 2] {
+        let target = (Ipv4Addr::LOCALHOST.into(), port);
+        let (_relay, at) = forward(bare.clone(), local(0), target).await.unwrap();
+        let reply = exchange(at, b"text".to_vec()).await;
+        assert_eq!(reply, format!("nc 127.0.0.1 {port}\ntext").as_bytes());
+        // The first copy serves again.
+        std::fs::write(bare.busybox.as_ref().unwrap(), "").unwrap();
+    }
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use isolation::{
     Command, Environment, EnvironmentSpec, ErrorKind, Input, Main, NetworkMode, NetworkSpec, WaitFor,
 };
 
-use super::{active, manager, sh, spec};
+use super::{active, image_without_a_shell, manager, remove_image, sh, spec};
 use crate::support::{LONG, engines, one_line};
 
 /// A service of this machine: replies to each connection with a greeting and what it has received.
@@ -232,6 +232,61 @@ fn get(at: &isolation::Endpoint) -> String {
     let mut reply = String::new();
     stream.read_to_string(&mut reply).unwrap();
     reply
+}
+
+/// The programs of a BusyBox of this machine are copied in: the image has no shell.
+#[tokio::test]
+async fn relays_of_an_image_without_a_shell() {
+    let port = service();
+    for subject in engines() {
+        let image = image_without_a_shell(&subject).await;
+        let (manager, prefix) = manager(&subject);
+        subject.docker.version().await.unwrap();
+        let forwards = subject.docker.is_podman() != Some(true);
+        let serve = ["nc", "-ll", "-p", "80", "-e", "echo", "page"];
+        let spec = EnvironmentSpec {
+            image: Some(image.clone()),
+            main: Main::Command(Command::new(serve)),
+            ..with_network(NetworkSpec {
+                ports: if forwards { vec![80.into()] } else { Vec::new() },
+                expose_host: vec![port],
+                ..internal()
+            })
+        };
+        let environment = active(&manager, spec).await;
+        for text in ["one", "two"] {
+            let ask = Command {
+                input: Input::Bytes(text.into()),
+                timeout: Some(LONG),
+                ..Command::new(["nc", "127.0.0.1", &port.to_string()])
+            };
+            let reply = environment.run(ask).await.unwrap();
+            assert_eq!(
+                reply.stdout_text(),
+                format!("hello {text}"),
+                "{}: {}",
+                subject.name,
+                reply.stderr_text()
+            );
+        }
+        if forwards {
+            let at = environment.endpoint(80).await.unwrap();
+            assert!(at.forwarded, "{}", subject.name);
+            let page = tokio::task::spawn_blocking(move || {
+                let mut reply = String::new();
+                // The server may not listen yet: then the connection has no reply.
+                while reply.is_empty() {
+                    let mut stream = TcpStream::connect(&at).unwrap();
+                    stream.read_to_string(&mut reply).unwrap();
+                }
+                reply
+            });
+            assert_eq!(page.await.unwrap(), "page\n", "{}", subject.name);
+        }
+        environment.destroy().await.unwrap();
+        remove_image(&subject, &image).await;
+        subject.until_nothing_is_left(&prefix).await;
+    }
 }
 
 const MIB: usize = 1 << 20;

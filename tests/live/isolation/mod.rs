@@ -114,13 +114,13 @@ async fn ended(manager: &Manager, spec: EnvironmentSpec) -> (Environment, Comman
     (environment, output.unwrap())
 }
 
-/// Imports an image without a shell, whose only programs are `echo`, `cat`, `sleep` and `env` in
-/// `/only`. Returns its name.
+/// Imports an image without a shell, whose only programs are `echo`, `cat`, `sleep`, `env` and
+/// `nc` in `/only`. Returns its name.
 async fn image_without_a_shell(subject: &Subject) -> String {
     let (manager, prefix) = manager(subject);
     let busybox = active(&manager, spec()).await;
     let script = "mkdir -p /r/only /r/proc /r/dev /r/etc && cd /r && \
-                  for p in echo cat sleep env; do cp /bin/busybox only/$p; done && tar -cf /r.tar . ";
+                  for p in echo cat sleep env nc; do cp /bin/busybox only/$p; done && tar -cf /r.tar . ";
     sh(&busybox, script).await;
     let directory = tempfile::tempdir().unwrap();
     let tar = directory.path().join("r.tar");
