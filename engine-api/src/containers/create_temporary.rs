@@ -3,9 +3,8 @@
 use std::fmt;
 
 use tokio::runtime::Handle;
-use tokio::task::JoinHandle;
 
-use super::{ContainerCreated, Containers, CreateContainer, RemoveContainer};
+use super::{Containers, CreateContainer, RemoveContainer};
 use crate::client::Docker;
 use crate::error::{Cause, Error, Result};
 
@@ -43,13 +42,8 @@ impl Containers<'_> {
 /// [`TemporaryContainer::remove`] waits for the removal.
 pub struct TemporaryContainer {
     docker: Docker,
-    state: State,
-}
-
-enum State {
-    Creating(JoinHandle<Result<ContainerCreated>>),
-    Created(String),
-    Released,
+    /// `None` after it was removed or kept.
+    id: Option<String>,
 }
 
 /// Forced, with its anonymous volumes.
@@ -61,7 +55,8 @@ const BY_FORCE: RemoveContainer = RemoveContainer {
 
 impl TemporaryContainer {
     /// A separate task completes the call: if the request were dropped halfway, there could be a
-    /// container whose ID is unknown.
+    /// container whose ID is unknown. If the caller is gone by then, the guard is dropped with the
+    /// result of the task.
     async fn create(docker: &Docker, container: CreateContainer) -> Result<Self> {
         let lost = |why: &str| {
             Error::local(Cause::Disconnected(format!(
@@ -69,26 +64,18 @@ impl TemporaryContainer {
             )))
         };
         let runtime = Handle::try_current().map_err(|_none| lost("there is no Tokio runtime here"))?;
-        let client = docker.clone();
-        let mut this = Self {
-            docker: docker.clone(),
-            state: State::Creating(runtime.spawn(async move { client.containers().create(container).await })),
-        };
-        if let State::Creating(creating) = &mut this.state {
-            let created = creating.await;
-            // Set before the next await can fail: a finished task must not be awaited again.
-            this.state = State::Released;
-            this.state = State::Created(created.map_err(|_ended| lost("the runtime ended"))??.id);
-        }
-        Ok(this)
+        let docker = docker.clone();
+        let creating = runtime.spawn(async move {
+            let created = docker.containers().create(container).await?;
+            let id = Some(created.id);
+            Ok(Self { docker, id })
+        });
+        creating.await.map_err(|_ended| lost("the runtime ended"))?
     }
 
     /// ID of the container.
     pub fn id(&self) -> &str {
-        match &self.state {
-            State::Created(id) => id,
-            State::Creating(_) | State::Released => "",
-        }
+        self.id.as_deref().unwrap_or_default()
     }
 
     /// Removes the container and waits for the removal; a container that is already gone is not an
@@ -100,7 +87,7 @@ impl TemporaryContainer {
     pub async fn remove(mut self) -> Result<()> {
         let outcome = self.docker.containers().remove(self.id(), BY_FORCE).await;
         // Set only after the removal: a drop during the removal must still remove the container.
-        self.state = State::Released;
+        self.id = None;
         match outcome {
             Err(error) if error.is_not_found() => Ok(()),
             other => other,
@@ -110,32 +97,18 @@ impl TemporaryContainer {
     /// Keeps the container, and returns its ID.
     #[must_use]
     pub fn keep(mut self) -> String {
-        match std::mem::replace(&mut self.state, State::Released) {
-            State::Created(id) => id,
-            State::Creating(_) | State::Released => String::new(),
-        }
+        self.id.take().unwrap_or_default()
     }
 }
 
 impl Drop for TemporaryContainer {
     fn drop(&mut self) {
-        let state = std::mem::replace(&mut self.state, State::Released);
-        let (false, Ok(runtime)) = (matches!(state, State::Released), Handle::try_current()) else {
+        let (Some(id), Ok(runtime)) = (self.id.take(), Handle::try_current()) else {
             return;
         };
         let docker = self.docker.clone();
-        runtime.spawn(async move {
-            let id = match state {
-                State::Creating(creating) => match creating.await {
-                    Ok(Ok(created)) => created.id,
-                    _ => return,
-                },
-                State::Created(id) => id,
-                State::Released => return,
-            };
-            // Nothing can receive an error here.
-            drop(docker.containers().remove(&id, BY_FORCE).await);
-        });
+        // Nothing can receive an error here.
+        runtime.spawn(async move { drop(docker.containers().remove(&id, BY_FORCE).await) });
     }
 }
 
@@ -144,5 +117,28 @@ impl fmt::Debug for TemporaryContainer {
         f.debug_struct("TemporaryContainer")
             .field("id", &self.id())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    use super::*;
+
+    #[test]
+    fn guard_needs_a_runtime() {
+        let docker = Docker::tcp("127.0.0.1", 1);
+        let containers = docker.containers();
+        let creating = pin!(containers.create_temporary(CreateContainer::default()));
+        let outcome = creating.poll(&mut Context::from_waker(Waker::noop()));
+        let Poll::Ready(Err(error)) = outcome else {
+            panic!("it waits")
+        };
+        assert!(
+            error.to_string().contains("there is no Tokio runtime here"),
+            "{error}"
+        );
     }
 }
