@@ -47,9 +47,10 @@ struct Host {
 
 /// The name of the context that `docker context use` has chosen, unless it is the default one.
 pub(super) fn current(env: Lookup<'_>) -> Result<Option<String>> {
-    let Some(file) = command_directory(env).map(|directory| directory.join("config.json")) else {
+    let Some(directory) = command_directory(env) else {
         return Ok(None);
     };
+    let file = directory.join("config.json");
     // An unreadable file is an error: without it, the client could use another engine than the
     // chosen one.
     let unclear = |why: &dyn std::fmt::Display| {
@@ -76,7 +77,11 @@ pub(super) fn current(env: Lookup<'_>) -> Result<Option<String>> {
 
 /// The endpoint of the context `name`.
 pub(super) fn endpoint(name: &str, source: String, env: Lookup<'_>) -> Result<Endpoint> {
-    let contexts = command_directory(env).unwrap_or_default().join("contexts");
+    let Some(directory) = command_directory(env) else {
+        let why = "there is no home directory with contexts; set DOCKER_CONFIG";
+        return Err(Error::invalid(format!("{source}: {why}")));
+    };
+    let contexts = directory.join("contexts");
     let known = read_all(&contexts.join("meta"));
     let Some((id, meta)) = known.iter().find(|(_, meta)| meta.name == name) else {
         let mut names: Vec<&str> = known.iter().map(|(_, meta)| meta.name.as_str()).collect();

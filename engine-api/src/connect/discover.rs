@@ -226,4 +226,18 @@ mod tests {
         let endpoint = in_context("default", &env).unwrap();
         assert_eq!(endpoint.source, usual_endpoints(&env)[0].source);
     }
+
+    #[cfg(unix)]
+    #[test]
+    fn system_without_a_home_has_the_usual_sockets() {
+        assert_eq!(found(&[]).unwrap()[0], "unix:///var/run/docker.sock");
+        let error = found(&[("DOCKER_CONTEXT", "x")]).unwrap_err().to_string();
+        assert!(
+            error.contains("there is no home directory with contexts"),
+            "{error}"
+        );
+        let empty = [("DOCKER_CONTEXT", "x"), ("HOME", "/no/such/directory")];
+        let error = found(&empty).unwrap_err().to_string();
+        assert!(error.ends_with("/contexts; there are: default"), "{error}");
+    }
 }
