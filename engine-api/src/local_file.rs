@@ -66,4 +66,14 @@ mod tests {
         let error = read(Path::new("/dev/zero")).unwrap_err();
         assert!(error.to_string().contains("longer than"), "{error}");
     }
+
+    #[cfg(unix)]
+    #[test]
+    fn link_to_itself_is_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let link = directory.path().join("link");
+        std::os::unix::fs::symlink("link", &link).unwrap();
+        assert!(read(&link).is_err());
+        assert_eq!(read(&directory.path().join("none")).unwrap(), None);
+    }
 }

@@ -40,16 +40,17 @@ type Job = Box<dyn FnOnce(&mut Builder<Outgoing>) -> io::Result<()> + Send>;
 
 /// An archive that `job` writes in a thread for blocking work, while it is sent.
 pub(crate) fn packing(job: impl FnOnce(&mut Builder<Outgoing>) -> io::Result<()> + Send + 'static) -> Upload {
+    let (send, pieces) = mpsc::channel(WAITING);
     Upload::stream(Packing {
-        job: Some(Box::new(job)),
-        pieces: None,
+        job: Some((Box::new(job), send)),
+        pieces,
     })
 }
 
 /// An archive being packed. The work begins when the first piece is polled.
 struct Packing {
-    job: Option<Job>,
-    pieces: Option<mpsc::Receiver<io::Result<Bytes>>>,
+    job: Option<(Job, mpsc::Sender<io::Result<Bytes>>)>,
+    pieces: mpsc::Receiver<io::Result<Bytes>>,
 }
 
 impl Stream for Packing {
@@ -57,15 +58,10 @@ impl Stream for Packing {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         let this = self.get_mut();
-        if let Some(job) = this.job.take() {
-            let (send, pieces) = mpsc::channel(WAITING);
-            this.pieces = Some(pieces);
+        if let Some((job, send)) = this.job.take() {
             tokio::task::spawn_blocking(move || pack_all(job, &send));
         }
-        match &mut this.pieces {
-            Some(pieces) => pieces.poll_recv(cx),
-            None => Poll::Ready(None),
-        }
+        this.pieces.poll_recv(cx)
     }
 }
 

@@ -275,4 +275,82 @@ mod tests {
             .to_string();
         assert!(error.ends_with("/new: a file of this name exists"), "{error}");
     }
+
+    #[test]
+    fn records_and_the_root_itself_create_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        let entries = [
+            ("pax_global_header", EntryType::XGlobalHeader, 0o644, 1),
+            (".", EntryType::Directory, 0o700, 1),
+            ("./", EntryType::Regular, 0o644, 1),
+        ];
+        let mut builder = Builder::new(Vec::new());
+        for (name, kind, mode, mtime) in entries {
+            let mut entry = header(kind, mode, mtime);
+            entry.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
+            entry.set_cksum();
+            builder.append(&entry, io::empty()).unwrap();
+        }
+        unpacked(builder.into_inner().unwrap(), directory.path()).unwrap();
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn time_that_is_no_number_is_ignored_or_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut old = header(EntryType::Directory, 0o755, 1);
+        old.as_old_mut().mtime = *b"not a number";
+        let mut builder = Builder::new(Vec::new());
+        builder.append_data(&mut old, "new", io::empty()).unwrap();
+        unpacked(builder.into_inner().unwrap(), directory.path()).unwrap();
+        assert!(directory.path().join("new").is_dir());
+
+        let mut builder = Builder::new(Vec::new());
+        builder
+            .append_pax_extensions([("mtime", b"soon".as_slice())])
+            .unwrap();
+        let mut entry = header(EntryType::Regular, 0o644, 5);
+        builder.append_data(&mut entry, "file", io::empty()).unwrap();
+        let error = unpacked(builder.into_inner().unwrap(), directory.path()).unwrap_err();
+        let expected = "\"file\" has a modification time that is not a number";
+        assert!(error.to_string().ends_with(expected), "{error}");
+        assert!(!directory.path().join("file").exists());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn directory_whose_name_is_too_long_is_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let name = format!("{}/x", "n".repeat(300));
+        let entries = [(name.as_str(), EntryType::Directory, 0o755, 1)];
+        let error = unpacked(archive(&entries), directory.path()).unwrap_err();
+        assert!(error.to_string().starts_with("cannot write "), "{error}");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn failed_removal_is_in_the_error_too() {
+        let directory = tempfile::tempdir().unwrap();
+        let old = directory.path().join("old");
+        fs::create_dir(&old).unwrap();
+        let bytes = archive(&[("old/new", EntryType::Regular, 0o644, 1)]);
+        let (send, pieces) = mpsc::channel(2);
+        // The first entry, without the end of the archive.
+        send.try_send(Bytes::from(bytes[..512].to_vec())).unwrap();
+        let target = directory.path().to_owned();
+        let writing = std::thread::spawn(move || unpack_all(pieces, &target));
+        while !old.join("new").exists() {
+            std::thread::yield_now();
+        }
+        // Another program puts a file in the place of the directory.
+        fs::rename(&old, directory.path().join("moved")).unwrap();
+        fs::write(&old, "").unwrap();
+        drop(send);
+        let text = writing.join().unwrap().unwrap_err().to_string();
+        assert!(
+            text.contains("was dropped; cannot remove ") && text.contains("old/new"),
+            "{text}"
+        );
+    }
 }

@@ -96,9 +96,11 @@ impl EntryWriter {
             self.created.insert(path.clone());
         }
         let unpacked = entry.unpack_in(&self.root);
-        if !unpacked.map_err(|error| cannot_write(&path, &error))? {
-            return Err(invalid(entry, "leads out of the directory"));
-        }
+        // `false` is for a path that `target` has rejected.
+        let is_inside = unpacked.map_err(|error| cannot_write(&path, &error))?;
+        is_inside
+            .then_some(())
+            .ok_or_else(|| invalid(entry, "leads out of the directory"))?;
         let Some(time) = modified(entry)?.filter(|_| !kind.is_hard_link()) else {
             return Ok(());
         };
@@ -330,5 +332,35 @@ mod tests {
         for bad in ["", "x", "1.x", "1.-5", "99999999999999999999"] {
             assert_eq!(time(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn paths_that_are_kept_have_a_bound() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut writer = EntryWriter::create(directory.path()).unwrap();
+        writer.path_bytes = MAX_PATH_BYTES - 4;
+        writer.count(Path::new("four")).unwrap();
+        let error = writer.count(Path::new("x")).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+        assert!(error.to_string().contains("64 MiB of paths"), "{error}");
+    }
+
+    #[test]
+    fn undo_names_the_first_path_that_stays() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut writer = EntryWriter::create(directory.path()).unwrap();
+        let at = |name: &str| writer.root.join(name);
+        let (file, below, new) = (at("file"), at("file/below"), at("new"));
+        fs::write(&file, "in the way").unwrap();
+        fs::write(&new, "").unwrap();
+        writer.created = [below, new.clone()].into();
+        let error = writer.undo().unwrap_err();
+        let text = error.to_string();
+        assert!(
+            text.starts_with("cannot remove ") && text.contains("below"),
+            "{text}"
+        );
+        // The others are removed.
+        assert!(file.exists() && !new.exists());
     }
 }

@@ -151,6 +151,54 @@ async fn unreadable_file_is_a_warning_with_its_path() {
     assert_eq!(credentials.all().await.warnings, found.warnings);
 }
 
+#[tokio::test]
+async fn variable_precedes_the_file() {
+    let home = tempfile::tempdir().unwrap();
+    let file = r#"{"auths":{"reg:5000":{"auth":"Yzpk"},"other":{"auth":"Yzpk"}}}"#;
+    std::fs::write(home.path().join("config.json"), file).unwrap();
+    let directory = home.path().display().to_string();
+    let of = |text: &'static str| {
+        Credentials::read(|name| match name {
+            "DOCKER_AUTH_CONFIG" => Some(text.to_owned()),
+            "DOCKER_CONFIG" => Some(directory.clone()),
+            _ => None,
+        })
+    };
+    let all = of(r#"{"auths":{"reg:5000":{"auth":"YTpi"}}}"#)
+        .unwrap()
+        .all()
+        .await;
+    let users = ["reg:5000", "other"].map(|registry| all.registries[registry].username.as_str());
+    assert_eq!(users, ["a", "c"]);
+    let error = of("hunter2").unwrap_err().to_string();
+    assert!(
+        error.contains("DOCKER_AUTH_CONFIG") && !error.contains("hunter2"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn system_without_a_home_has_no_credentials() {
+    let nothing = Credentials::read(|_| None).unwrap();
+    let found = nothing.find(&"alpine".parse().unwrap()).await;
+    assert_eq!(found, FoundCredentials::default());
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn installed_helper_is_asked_without_a_file() {
+    let name = "docker-credential-secretservice";
+    let (_directory, path) = super::platform_helper::tests::with_programs(&[name]);
+    let credentials = Credentials::read(|name| match name {
+        "DOCKER_CONFIG" => Some("/no/such/directory".to_owned()),
+        "PATH" => Some(path.clone()),
+        _ => None,
+    });
+    // The helper is started by its name, which the PATH of this process need not have.
+    let found = credentials.unwrap().find(&"reg:5000/app".parse().unwrap()).await;
+    assert!(found.warnings[0].contains(name), "{found:?}");
+}
+
 #[cfg(unix)]
 mod helpers {
     use super::super::helper::{erase_in, get_from, list_from, store_in};
@@ -222,6 +270,8 @@ mod helpers {
         );
         assert!(failed("exit 4").ends_with("failed with exit code 4"));
         assert!(failed("kill -9 $$").ends_with("was killed by a signal"));
+        let reason = failed("echo locked; kill -9 $$");
+        assert!(reason.ends_with("was killed by a signal: locked"), "{reason}");
         let secret = failed(r#"echo '{"Username":"a","Secret":"hunter2"}'; echo locked >&2; exit 1"#);
         assert!(
             secret.contains("locked") && !secret.contains("hunter2"),
@@ -271,5 +321,22 @@ mod helpers {
         assert!(list("echo locked; exit 1").unwrap_err().contains("locked"));
         let wrong = list("echo hunter2").unwrap_err();
         assert!(wrong.contains("invalid") && !wrong.contains("hunter2"), "{wrong}");
+    }
+
+    #[test]
+    fn token_is_stored_with_its_own_user() {
+        let token = super::super::RegistryAuth {
+            identity_token: "hunter2".into(),
+            ..Default::default()
+        };
+        let check = r#"[ "$server" = '{"Secret":"hunter2","ServerURL":"reg","Username":"<token>"}' ]"#;
+        let stored = with_helper(check, |program| store_in(program, "reg", &token, TIMEOUT));
+        assert_eq!(stored, Ok(()));
+    }
+
+    #[test]
+    fn reply_without_a_secret_has_no_credentials() {
+        let none = answer(r#"echo '{"Username":"a","Secret":""}'"#);
+        assert_eq!(none, Ok(None));
     }
 }

@@ -40,14 +40,14 @@ fn is_program(file: &Path) -> bool {
 
 #[cfg(target_os = "linux")]
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
 
     /// A directory for `PATH` with programs that print nothing.
-    fn with_programs(programs: &[&str]) -> (tempfile::TempDir, String) {
+    pub(in crate::auth) fn with_programs(programs: &[&str]) -> (tempfile::TempDir, String) {
         let directory = tempfile::tempdir().unwrap();
         for program in programs {
             let file = directory.path().join(program);

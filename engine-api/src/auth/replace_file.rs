@@ -75,3 +75,21 @@ fn private(path: &Path) -> io::Result<std::fs::File> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options.open(path)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failed_replacement_leaves_no_part() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("config.json");
+        std::fs::create_dir(&file).unwrap();
+        std::fs::write(file.join("inside"), "").unwrap();
+        replace(&file, b"{}").unwrap_err();
+        let names = std::fs::read_dir(directory.path()).unwrap();
+        let names: Vec<_> = names.map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(names, ["config.json"]);
+        assert!(file.join("inside").exists());
+    }
+}

@@ -126,15 +126,15 @@ impl Place {
             }
             None => (CredentialStore::File(self.file.clone()), entry(auth)),
         };
-        let auths = all.entry(AUTHS).or_insert_with(|| Value::Object(Map::new()));
-        if auths.is_null() {
-            *auths = Value::Object(Map::new());
-        }
-        if let Value::Object(auths) = auths {
-            // A key of another form would precede the new one for some programs.
-            auths.retain(|written, _| !config::is_form_of(written, &registry));
-            auths.insert(registry, Value::Object(entry));
-        }
+        // Otherwise it is `null`: the file has been parsed.
+        let mut auths = match all.remove(AUTHS) {
+            Some(Value::Object(auths)) => auths,
+            _ => Map::new(),
+        };
+        // A key of another form would precede the new one for some programs.
+        auths.retain(|written, _| !config::is_form_of(written, &registry));
+        auths.insert(registry, Value::Object(entry));
+        all.insert(AUTHS.to_owned(), Value::Object(auths));
         self.write(&all)?;
         Ok(store)
     }
@@ -315,6 +315,14 @@ mod tests {
             b"hunter2",
             "it is not replaced"
         );
+    }
+
+    #[test]
+    fn list_that_is_null_is_filled() {
+        let (_directory, place) = place(r#"{"auths":null,"new":1}"#);
+        place.store(&auth("reg:5000")).unwrap();
+        assert_eq!(read(&place)["auths"]["reg:5000"]["auth"], "YTpi");
+        assert_eq!(read(&place)["new"], 1);
     }
 
     #[test]

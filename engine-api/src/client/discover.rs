@@ -56,11 +56,7 @@ impl Docker {
     /// [`crate::ErrorKind::InvalidInput`] when there is no such context, and the errors of
     /// [`Docker::from_address`].
     pub fn from_context(name: &str) -> Result<Self> {
-        let endpoint = connect::in_context(name, &variable)?;
-        client(&endpoint).map_err(|error| match error.kind() {
-            ErrorKind::InvalidInput => Error::invalid(format!("{}: {error}", endpoint.source)),
-            _ => error,
-        })
+        in_context(name, &variable)
     }
 
     /// Pings every endpoint that [`Docker::from_env`] would try, in the same order, and reports the
@@ -127,6 +123,14 @@ fn result(endpoint: Endpoint, error: Option<&Error>) -> ProbedEndpoint {
     }
 }
 
+fn in_context(name: &str, env: connect::Lookup<'_>) -> Result<Docker> {
+    let endpoint = connect::in_context(name, env)?;
+    client(&endpoint).map_err(|error| match error.kind() {
+        ErrorKind::InvalidInput => Error::invalid(format!("{}: {error}", endpoint.source)),
+        _ => error,
+    })
+}
+
 fn client(endpoint: &Endpoint) -> Result<Docker> {
     Ok(configured(bare(endpoint)?, endpoint))
 }
@@ -173,5 +177,36 @@ mod tests {
             fails(vec![endpoint(), endpoint()]).await.kind(),
             ErrorKind::Unreachable
         );
+    }
+
+    #[test]
+    fn error_of_a_context_names_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let config = directory.path().to_str().unwrap();
+        for (id, name, host) in [("0a", "good", "tcp://h:1"), ("0b", "bad", "tcp://h:port")] {
+            let meta = directory.path().join("contexts/meta").join(id);
+            std::fs::create_dir_all(&meta).unwrap();
+            let text = format!(r#"{{"Name":"{name}","Endpoints":{{"docker":{{"Host":"{host}"}}}}}}"#);
+            std::fs::write(meta.join("meta.json"), text).unwrap();
+        }
+        let of = |name: &str, version: &'static str| {
+            in_context(name, &|variable| match variable {
+                "DOCKER_CONFIG" => Some(config.to_owned()),
+                "DOCKER_API_VERSION" => Some(version.to_owned()),
+                _ => None,
+            })
+        };
+        assert_eq!(of("good", "").unwrap().address(), "tcp://h:1");
+        for (name, version, words) in [
+            ("bad", "", "the context \"bad\": "),
+            ("good", "new", "the context \"good\": "),
+            ("other", "", "the context \"other\": there is no such context"),
+        ] {
+            let error = of(name, version).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::InvalidInput);
+            assert!(error.to_string().starts_with(words), "{error}");
+        }
+        let error = Docker::from_context("a name of no context").unwrap_err();
+        assert!(error.to_string().contains("there is no such context"), "{error}");
     }
 }

@@ -97,3 +97,15 @@ impl Docker {
         self
     }
 }
+
+#[cfg(all(test, feature = "tracing"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_made_only_with_tracing() {
+        let docker = Docker::tcp("h", 2375);
+        assert!(docker.session.extra.observer.is_none());
+        assert!(docker.with_tracing().session.extra.observer.is_some());
+    }
+}

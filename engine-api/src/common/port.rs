@@ -146,4 +146,13 @@ mod tests {
         assert_eq!(Port::from("80/TCP"), "80/tcp");
         assert_eq!(Port::from("8000-8080"), "8000-8080/tcp");
     }
+
+    #[test]
+    fn a_port_is_compared_with_texts() {
+        let port = Port::from(80);
+        assert_eq!(port, *"80/tcp");
+        assert_eq!(port, "80/tcp");
+        let text: &str = port.as_ref();
+        assert_eq!((text, port.len()), ("80/tcp", 6));
+    }
 }

@@ -131,4 +131,12 @@ mod tests {
         assert_eq!(expected, owned);
         assert_eq!(Vec::from(expected), owned);
     }
+
+    #[test]
+    fn a_string_list_is_read_in_its_order() {
+        let list = StringList::from(["b", "a"]);
+        let lengths: Vec<usize> = (&list).into_iter().map(String::len).collect();
+        assert_eq!(lengths, [1, 1]);
+        assert_eq!(list.into_iter().collect::<String>(), "ba");
+    }
 }

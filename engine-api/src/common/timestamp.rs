@@ -342,4 +342,14 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn time_that_cannot_be_read_is_invalid_input() {
+        let error = Error::from("soon".parse::<Timestamp>().unwrap_err());
+        assert_eq!(error.kind(), crate::ErrorKind::InvalidInput);
+        assert!(
+            error.to_string().starts_with("invalid time \"soon\"; "),
+            "{error}"
+        );
+    }
 }

@@ -70,31 +70,36 @@ impl Endpoint {
         let Some(security) = &self.security else {
             return address.connector_through(self.proxy(&address)?);
         };
-        match address {
+        let address = match address {
+            // The address is parsed again, because TLS has another default port.
             Address::Tcp { .. } => {
-                // The address is parsed again, because TLS has another default port.
                 let rest = self.address.split_once("://");
                 let rest = rest.map_or(&*self.address, |(_, rest)| rest);
-                let address = format!("https://{rest}").parse()?;
-                secured(&address, security, self.proxy(&address)?)
+                format!("https://{rest}").parse()?
             }
-            Address::Tls { .. } => secured(&address, security, self.proxy(&address)?),
-            other => other.connector(),
-        }
+            other => other,
+        };
+        secured(&address, security, self.proxy(&address)?)
     }
 }
 
+/// The connector of an address with TLS; without TLS, the settings do not apply.
 #[cfg(feature = "tls")]
 fn secured(address: &Address, security: &Security, proxy: Option<HttpProxy>) -> Result<Box<dyn Connector>> {
-    let Address::Tls { host, port, base } = address else {
-        return address.connector();
-    };
-    let connector = TlsConnector::new(host, *port, &TlsConfig::of(security)?)?;
-    Ok(Box::new(connector.with_base_path(base).with_proxy(proxy)))
+    match address {
+        Address::Tls { host, port, base } => {
+            let connector = TlsConnector::new(host, *port, &TlsConfig::of(security)?)?;
+            Ok(Box::new(connector.with_base_path(base).with_proxy(proxy)))
+        }
+        other => other.connector(),
+    }
 }
 
 #[cfg(not(feature = "tls"))]
 fn secured(address: &Address, security: &Security, _proxy: Option<HttpProxy>) -> Result<Box<dyn Connector>> {
+    if !matches!(address, Address::Tls { .. }) {
+        return address.connector();
+    }
     let Security {
         directory,
         skip_verify,

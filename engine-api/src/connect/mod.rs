@@ -48,6 +48,7 @@ pub(crate) use endpoint::Endpoint;
 pub use npipe::NamedPipeConnector;
 pub use proxy::HttpProxy;
 pub use proxy_variables::ProxyVariables;
+pub(crate) use security::Lookup;
 #[cfg(feature = "ssh")]
 pub use ssh::SshConnector;
 pub use tcp::TcpConnector;

@@ -373,9 +373,23 @@ mod tests {
         for path in ["/a;b", "/a b", "/$(x)", "relative"] {
             assert!(connector.clone().socket(path).is_err(), "{path}");
         }
+        let address: Address = "ssh://me@h:22/run/d.sock".parse().unwrap();
+        assert_eq!(address.connector().unwrap().address(), "ssh://me@h:22/run/d.sock");
         for text in ["ssh://-x", "ssh://-oProxy@h"] {
             let address: Address = text.parse().unwrap();
             assert!(address.connector().is_err(), "{text}");
         }
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn input_that_was_closed_takes_no_data() {
+        use tokio::io::AsyncWriteExt;
+        let connector = SshConnector::new("h").unwrap().program("true");
+        let mut stream = connector.connect().await.unwrap();
+        stream.shutdown().await.unwrap();
+        stream.flush().await.unwrap();
+        let error = stream.write(b"more").await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
     }
 }

@@ -19,7 +19,7 @@ use super::address::Address;
 use super::connector::{BoxStream, Connecting, Connector, in_runtime};
 use super::no_verification::NoVerification;
 use super::proxy::HttpProxy;
-use super::security::Security;
+use super::security::{Lookup, Security};
 use super::tcp::{TcpConnector, without_zone};
 use crate::error::{Error, Result, TlsError};
 use crate::local_file;
@@ -90,11 +90,13 @@ impl TlsConfig {
     ///
     /// As [`TlsConfig::from_directory`].
     pub fn from_env() -> Result<Option<Self>> {
-        let env = |name: &str| std::env::var(name).ok();
-        match Security::from_env(&env) {
-            Some(security) => Self::of(&security).map(Some),
-            None => Ok(None),
-        }
+        Self::of_variables(&|name| std::env::var(name).ok())
+    }
+
+    fn of_variables(env: Lookup<'_>) -> Result<Option<Self>> {
+        Security::from_env(env)
+            .map(|security| Self::of(&security))
+            .transpose()
     }
 
     /// The files and settings that the environment or a context names.
@@ -298,6 +300,10 @@ fn explained(error: io::Error) -> io::Error {
     let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<Tls>()) else {
         return error;
     };
+    if let Tls::InvalidMessage(_) = tls {
+        let text = format!("the server does not use TLS ({tls}); is its address plain tcp:// or http://?");
+        return io::Error::new(io::ErrorKind::InvalidData, text);
+    }
     let hint = match tls {
         Tls::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
             "the server's certificate is from an authority that is not trusted; is it the right ca.pem?"
@@ -319,49 +325,10 @@ fn explained(error: io::Error) -> io::Error {
             | AlertDescription::CertificateUnknown
             | AlertDescription::AccessDenied,
         ) => "the server rejects the client certificate, or requires one",
-        Tls::InvalidMessage(_) => {
-            let text =
-                format!("the server does not use TLS ({tls}); is its address plain tcp:// or http://?");
-            return io::Error::new(io::ErrorKind::InvalidData, text);
-        }
         _ => return error,
     };
     io::Error::other(TlsError::new(format!("{hint} ({tls})")))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_error_about_certificates_hides_the_key() {
-        let refused = |config: TlsConfig| TlsConnector::new("h", 1, &config).unwrap_err().to_string();
-        let cert = b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n".to_vec();
-        let key = b"-----BEGIN s3cret-----\ns3cret".to_vec();
-        let config = TlsConfig {
-            skip_verify: true,
-            ..TlsConfig::default()
-        };
-        assert!(
-            refused(TlsConfig {
-                cert: cert.clone(),
-                ..config.clone()
-            })
-            .contains("no key")
-        );
-        assert!(
-            refused(TlsConfig {
-                key: key.clone(),
-                ..config.clone()
-            })
-            .contains("no certificate")
-        );
-        let both = TlsConfig { cert, key, ..config };
-        assert!(!format!("{both:?} {}", refused(both.clone())).contains("s3cret"));
-        let ca = TlsConfig {
-            ca: b"x".to_vec(),
-            ..TlsConfig::default()
-        };
-        assert!(refused(ca).contains("ca.pem contains no certificate"));
-    }
-}
+mod tests;

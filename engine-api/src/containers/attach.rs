@@ -90,3 +90,30 @@ impl AttachContainer {
         nothing.then(|| "attach needs `stdin`, `stdout` or `stderr`; set at least one of them".into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attach_to_nothing_is_an_error() {
+        let wrong = |stream, logs, stdout| {
+            AttachContainer {
+                stream,
+                logs,
+                stdout,
+                stdin: false,
+                stderr: false,
+                ..AttachContainer::default()
+            }
+            .check()
+            .unwrap_or_default()
+        };
+        assert!(wrong(false, false, true).contains("`stream` or `logs`"));
+        assert!(wrong(true, false, false).contains("`stdin`, `stdout` or `stderr`"));
+        assert_eq!(
+            (wrong(true, false, true), wrong(false, true, true)),
+            Default::default()
+        );
+    }
+}

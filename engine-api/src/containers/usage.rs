@@ -157,6 +157,15 @@ mod tests {
     }
 
     #[test]
+    fn cpu_percent_of_no_time_is_zero() {
+        let sample = stats(
+            r#"{"num_procs":2,"read":"2024-01-01T00:00:01Z","preread":"2024-01-01T00:00:01Z",
+                "cpu_stats":{"cpu_usage":{"total_usage":15000000}}}"#,
+        );
+        assert_eq!(sample.cpu_percent(), 0.0);
+    }
+
+    #[test]
     fn cpu_percent_of_a_first_sample_is_the_average() {
         let cpu = r#"{"cpu_usage":{"total_usage":300},"system_cpu_usage":3000,"online_cpus":2}"#;
         let percent = |before: &str| {

@@ -299,4 +299,54 @@ mod tests {
             (Some("ContainerExec"), Some("web"))
         );
     }
+
+    #[test]
+    fn endpoints_that_were_tried_are_listed() {
+        let endpoint = |address: &str, error: Option<&str>| ProbedEndpoint {
+            source: "the default socket".into(),
+            address: address.into(),
+            error: error.map(str::to_owned),
+        };
+        let error = Error::local(Cause::NoEngine {
+            candidates: vec![
+                endpoint("unix:///a", Some("no file")),
+                endpoint("unix:///b", None),
+            ],
+            kind: ErrorKind::Unreachable,
+        });
+        assert_eq!(
+            error.to_string(),
+            "no engine answers; tried\n  unix:///a (the default socket): no file\n  \
+             unix:///b (the default socket): answers"
+        );
+    }
+
+    #[test]
+    fn question_about_another_cause_has_no_answer() {
+        let error = api(500, "x");
+        assert_eq!((error.code(), error.phase(), error.io_kind()), (None, None, None));
+        assert_eq!((error.needs_api(), error.needs_buildkit()), (None, None));
+        assert_eq!((error.partial(), error.probed_endpoints().len()), (None, 0));
+        let local = Error::invalid("x");
+        assert_eq!((local.status(), local.message()), (None, None));
+    }
+
+    #[test]
+    fn reason_of_the_system_is_found_behind_an_archive() {
+        let full = || io::Error::from(io::ErrorKind::StorageFull);
+        for cause in [
+            Cause::UploadSource(full()),
+            Cause::Unpack(full()),
+            Cause::Io(full()),
+        ] {
+            assert_eq!(Error::local(cause).io_kind(), Some(io::ErrorKind::StorageFull));
+        }
+    }
+
+    #[test]
+    fn version_that_cannot_be_read_is_invalid_input() {
+        let error = Error::from("1.x".parse::<Version>().unwrap_err());
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(error.to_string().contains("1.x"), "{error}");
+    }
 }

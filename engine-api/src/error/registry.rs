@@ -295,6 +295,13 @@ mod tests {
             ""
         );
         assert_eq!(hint("SystemAuth", None, None, "401 Unauthorized"), "");
+        let no_session = "failed to resolve x: no active sessions";
+        let session = hint("ImageBuild", Some("mine:1"), Some(true), no_session);
+        assert!(
+            session.contains("build with `Images::build_with_session`"),
+            "{session}"
+        );
+        assert_eq!(hint("ImageCreate", Some("x"), Some(true), no_session), "");
     }
 
     #[test]

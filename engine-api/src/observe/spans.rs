@@ -163,6 +163,42 @@ mod tests {
     }
 
     #[test]
+    fn span_of_a_call_without_a_reply_has_the_kind() {
+        let call = CallStart {
+            operation: "SystemPing",
+            subject: None,
+            method: "GET",
+            path: "/_ping",
+            address: "ssh://me@h:22",
+        };
+        for (error, expected) in [(None, None), (Some(ErrorKind::Timeout), Some("Timeout"))] {
+            let attributes = Attributed::default();
+            let report = CallReport {
+                operation: call.operation,
+                subject: None,
+                method: call.method,
+                path: call.path,
+                status: Some(200),
+                error,
+                complete: false,
+                attempts: 1,
+                head: None,
+                duration: std::time::Duration::ZERO,
+                sent: 0,
+                received: 0,
+            };
+            tracing::subscriber::with_default(attributes.clone(), || Spans.begin(&call)(&report));
+            let found = attributes.0.lock().unwrap();
+            assert_eq!(found.get("error.type").map(String::as_str), expected);
+            assert_eq!(found.contains_key("otel.status_code"), expected.is_some());
+            assert_eq!(
+                (found["server.address"].as_str(), found["server.port"].as_str()),
+                ("h", "22")
+            );
+        }
+    }
+
+    #[test]
     fn server_is_a_host_or_a_socket() {
         assert_eq!(server("unix:///run/d.sock"), ("/run/d.sock".into(), None));
         assert_eq!(server("tcp://[::1]:99/base"), ("::1".into(), Some(99)));

@@ -157,9 +157,7 @@ impl ResilientEvents {
         if let Some(lost) = self.lost.take_if(|lost| lost.for_good(self.resume.timeout)) {
             return Err(lost.why);
         }
-        if let Some(lost) = &self.lost {
-            sleep_until(lost.next_try).await;
-        }
+        sleep_until(self.lost.as_ref().map_or_else(Instant::now, |lost| lost.next_try)).await;
         let options = ListenEvents {
             since: Some(self.heard.resume_at()),
             ..self.options.clone()
@@ -324,5 +322,18 @@ mod tests {
         }
         assert_eq!(memory.recent.len(), MOST_REMEMBERED);
         assert!(!memory.is_new(&event(1, "10")) && memory.is_new(&event(1, "9")));
+    }
+
+    #[tokio::test]
+    async fn event_that_cannot_be_read_ends_the_stream() {
+        use crate::wire::canned::Canned;
+        let reply = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n{\"a\" 1}";
+        let docker = Canned::new(reply).docker();
+        let system = docker.system();
+        let events = system.resilient_events(ListenEvents::default(), ReconnectOptions::default());
+        let mut events = events.await.unwrap();
+        let error = events.next().await.unwrap().unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::Decode);
+        assert!(events.next().await.is_none());
     }
 }

@@ -366,6 +366,7 @@ mod tests {
             };
             assert_eq!(String::from_utf8(encode(&spec).unwrap()).unwrap(), text);
             assert_eq!(decode::<TaskSpec>(text.as_bytes()).unwrap(), spec);
+            assert_eq!(spec.clone().container_mut().is_some(), text.contains("Image"));
         }
         let null = br#"{"ContainerSpec":null,"PluginSpec":null,"Runtime":null}"#;
         assert_eq!(decode::<TaskSpec>(null).unwrap(), TaskSpec::default());

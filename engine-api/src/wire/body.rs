@@ -203,4 +203,27 @@ mod tests {
         assert_eq!(bytes.next().await.unwrap().unwrap(), "text");
         assert!(bytes.next().await.is_none());
     }
+
+    #[test]
+    fn body_without_data_is_empty_for_hyper() {
+        use hyper::body::Body as _;
+        let mut cx = Context::from_waker(std::task::Waker::noop());
+        let mut body = Body::Full(Bytes::from_static(b"text"));
+        assert_eq!(body.size_hint().exact(), Some(4));
+        let frame = Pin::new(&mut body).poll_frame(&mut cx);
+        assert!(matches!(frame, Poll::Ready(Some(Ok(frame))) if frame.data_ref().unwrap() == "text"));
+        assert!(body.is_end_stream());
+        assert_eq!(body.size_hint().exact(), Some(0));
+        assert!(matches!(
+            Pin::new(&mut body).poll_frame(&mut cx),
+            Poll::Ready(None)
+        ));
+    }
+
+    #[test]
+    fn only_bytes_in_memory_are_sent_again() {
+        assert!(matches!(Body::Empty.again(), Some(Body::Empty)));
+        assert!(matches!(Body::Full("x".into()).again(), Some(Body::Full(bytes)) if bytes == "x"));
+        assert!(Upload::reader(tokio::io::empty()).0.again().is_none());
+    }
 }

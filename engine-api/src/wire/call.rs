@@ -144,3 +144,22 @@ impl<'a, R: Shape> Call<'a, R> {
         R::decode(self.prepared.send().await?).await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::error::ErrorKind;
+    use crate::wire::canned::Canned;
+    use crate::wire::decode::Empty;
+    use crate::wire::operation::Operation;
+
+    static SEND: Operation<Empty> = Operation::post("Send", "/send");
+
+    #[tokio::test]
+    async fn value_that_is_not_json_is_not_sent() {
+        let docker = Canned::new("").docker();
+        let keys = std::collections::BTreeMap::from([(vec![1], "a list is no key")]);
+        let error = docker.call(&SEND).json(&keys).send().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(error.to_string().contains("cannot be written as JSON"), "{error}");
+    }
+}

@@ -345,3 +345,6 @@ impl AsyncWrite for CountingStream {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,8 @@
 pub(crate) mod body;
 pub(crate) mod call;
 pub(crate) mod call_context;
+#[cfg(test)]
+pub(crate) mod canned;
 mod conn;
 pub(crate) mod decode;
 pub(crate) mod extra;

@@ -93,3 +93,30 @@ impl Pool {
         drop(dead);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::canned::Canned;
+
+    #[tokio::test]
+    async fn connection_that_was_idle_for_long_is_closed() {
+        let pool = Pool::default();
+        for age in [
+            LONGEST_IDLE * 2,
+            LONGEST_IDLE + Duration::from_secs(1),
+            Duration::ZERO,
+        ] {
+            let Some(since) = Instant::now().checked_sub(age) else {
+                return; // the machine has just been started
+            };
+            let conn = Conn::open(&Canned::new("")).await.ok().unwrap();
+            let runtime = current_runtime();
+            pool.idle.lock().unwrap().push(Idle { conn, runtime, since });
+        }
+        assert!(pool.take().is_some());
+        assert_eq!(pool.idle.lock().unwrap().len(), 2);
+        assert!(pool.take().is_none());
+        assert_eq!(pool.idle.lock().unwrap().len(), 0);
+    }
+}

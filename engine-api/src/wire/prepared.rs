@@ -282,4 +282,14 @@ mod tests {
         // Each call allocates it and moves it there.
         assert!(size_of_val(&future) <= 2600, "{} bytes", size_of_val(&future));
     }
+
+    #[test]
+    fn path_of_a_raw_call_has_no_placeholder() {
+        let session = Session::new(Arc::new(TcpConnector::new("127.0.0.1", 2375)));
+        let mut prepared = Prepared::raw(&session, Method::GET, "/{id}", CallContext::new("test"));
+        prepared.name("web");
+        assert_eq!(prepared.context.subject, None);
+        let target = prepared.target.render("/base", None, &Query::new());
+        assert_eq!(target, "/base/{id}");
+    }
 }

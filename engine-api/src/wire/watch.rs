@@ -12,7 +12,7 @@ use crate::observe::{CallReport, CallStart, Observer, OnEnd};
 
 /// An observed call. Its report is sent when this is dropped.
 pub(crate) struct Watch {
-    on_end: Option<OnEnd>,
+    on_end: OnEnd,
     operation: &'static str,
     subject: Option<Box<str>>,
     method: Method,
@@ -43,7 +43,7 @@ impl Watch {
             address,
         });
         Box::new(Self {
-            on_end: Some(on_end),
+            on_end,
             operation: context.operation,
             subject: context.subject.clone(),
             method: method.clone(),
@@ -94,9 +94,7 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        let Some(on_end) = self.on_end.take() else {
-            return;
-        };
+        let on_end = std::mem::replace(&mut self.on_end, Box::new(|_| ()));
         on_end(&CallReport {
             operation: self.operation,
             subject: self.subject.as_deref(),

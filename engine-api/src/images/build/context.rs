@@ -384,4 +384,16 @@ mod tests {
             assert!(packed.beyond.is_none());
         }
     }
+
+    #[tokio::test]
+    async fn dockerfile_has_the_name_of_the_options() {
+        for (name, sent) in [("", "Dockerfile"), ("docker/x", "docker/x")] {
+            let options = BuildImage {
+                dockerfile: name.into(),
+                ..Default::default()
+            };
+            let archive = bytes(BuildContext::dockerfile("FROM x"), &options).await.unwrap();
+            assert_eq!(names(&archive), [sent]);
+        }
+    }
 }

@@ -226,4 +226,20 @@ mod tests {
             None
         );
     }
+
+    #[test]
+    fn variables_of_all_forms_are_expanded() {
+        let variables = [("A", "1"), ("EMPTY", "")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let of = |text: &str| expand(text, &variables.clone().into());
+        for (text, expected) in [
+            ("x", Some("x")),
+            ("\"$A-${A}$A\"", Some("1-11")),
+            ("${A:-2}${B:-2}${EMPTY:-3}", Some("123")),
+            ("${B}", None),
+            ("$EMPTY", None),
+            ("${A", None),
+        ] {
+            assert_eq!(of(text).as_deref(), expected, "{text}");
+        }
+    }
 }

@@ -214,3 +214,31 @@ pub(super) fn pack(found: Found, modified: Option<u64>) -> Upload {
             .try_for_each(|path| archive::append_one(builder, &root.join(path), path, modified))
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_that_cannot_be_read_are_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(".dockerignore");
+        let failed = || match ignore(directory.path(), "Dockerfile", Builder::BuildKit) {
+            Ok(_) => String::new(),
+            Err(error) => {
+                assert_eq!(error.kind(), crate::ErrorKind::UploadSource);
+                error.to_string()
+            }
+        };
+        assert_eq!(failed(), "");
+        std::fs::create_dir(&path).unwrap();
+        assert!(failed().ends_with(".dockerignore: not a file"), "{}", failed());
+        std::fs::remove_dir(&path).unwrap();
+        File::create(&path).unwrap().set_len(LONGEST + 1).unwrap();
+        assert!(
+            failed().ends_with(".dockerignore: longer than 16 MiB"),
+            "{}",
+            failed()
+        );
+    }
+}

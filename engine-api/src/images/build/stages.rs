@@ -146,5 +146,8 @@ mod tests {
         let text = "FROM a AS a\nCOPY --from=a x y\nRUN a\nFROM a AS a\nCOPY --from=1 x y\nRUN b";
         assert_eq!(runs(text, Builder::BuildKit, "a"), "ab");
         assert_eq!(runs("RUN a\n", Builder::BuildKit, ""), "");
+        // Two stages need the same one.
+        let text = "FROM i AS a\nRUN a\nFROM a AS b\nRUN b\nFROM a AS c\nCOPY --from=b x y\nRUN c";
+        assert_eq!(runs(text, Builder::BuildKit, "c"), "abc");
     }
 }

@@ -263,7 +263,12 @@ mod tests {
         ];
         let status = [field(1, b"layer"), vec![4 << 3, 5], vec![5 << 3, 6]];
         let log = [field(1, b"sha256:a"), vec![3 << 3, 2], field(4, b"out\n")];
-        let warning = [field(3, b"short"), field(4, b"one"), field(4, b"two")];
+        let warning = [
+            vec![2 << 3, 1],
+            field(3, b"short"),
+            field(4, b"one"),
+            field(4, b"two"),
+        ];
         let message = [
             field(1, &step.concat()),
             field(2, &status.concat()),
@@ -279,6 +284,10 @@ mod tests {
         assert_eq!((read.statuses[0].current, read.statuses[0].total), (5, 6));
         assert_eq!((read.logs[0].stream, &*read.logs[0].message), (2, &b"out\n"[..]));
         assert_eq!(read.warnings[0].detail, ["one", "two"]);
+        assert_eq!(
+            (read.warnings[0].level, read.warnings[0].short.as_str()),
+            (1, "short")
+        );
     }
 
     #[test]

@@ -76,10 +76,8 @@ fn copy(text: &str, at: usize, depth: u8, out: &mut String) -> Option<usize> {
             at = skip_space(bytes, at);
             let end = string_end(bytes, at)?;
             out.push_str(text.get(at..end)?);
-            key = match &bytes[at..end] {
-                [b'"', key @ .., b'"'] => <[u8; 2]>::try_from(key).ok(),
-                _ => return None,
-            };
+            // Without its quotes.
+            key = <[u8; 2]>::try_from(bytes.get(at + 1..end - 1)?).ok();
             at = skip_space(bytes, end);
             (bytes.get(at)? == &b':').then_some(())?;
             out.push(':');
@@ -158,6 +156,7 @@ mod tests {
             ),
             (r#"{"Id":"a","Id":"b","ID":"c"}"#, r#"{"Id":"b"}"#),
             (r#"[{"ID":"}","\"":"Id"}]"#, r#"[{"ID":"}","\"":"Id"}]"#),
+            ("{\"\u{1}\":\"\u{2}\"}", "{\"\u{1}\":\"\u{2}\"}"),
         ] {
             assert_eq!(with_one_id(text).as_deref(), Some(one), "{text}");
         }
@@ -170,6 +169,9 @@ mod tests {
             r#"{"Id":"a"#,
             "[1,",
             "{1:2}",
+            "[1 2]",
+            r#"{"a":1 "b":2}"#,
+            "{\"\u{1}",
             "",
             &"[".repeat(100_000),
         ] {

@@ -104,6 +104,7 @@ pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Result<Vec<u8>, serde_
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
+    use std::fmt;
 
     use serde::Deserialize;
 
@@ -288,5 +289,33 @@ mod tests {
         assert!(decode::<Outer>(b"{} x").is_err());
         assert!(decode::<Outer>(b"{\"Text\":\"cut").is_err());
         assert!(decode::<Outer>(b"").is_err());
+    }
+
+    #[test]
+    fn values_without_a_type_are_read() {
+        let value: serde_json::Value = decode(br#"[true,null,-1,{"a":"b"}]"#).unwrap();
+        assert_eq!(value, serde_json::json!([true, null, -1, {"a": "b"}]));
+    }
+
+    #[test]
+    fn names_are_read_as_texts() {
+        struct Name(String);
+        struct Read;
+        impl serde::de::Visitor<'_> for Read {
+            type Value = Name;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name")
+            }
+            fn visit_str<E>(self, name: &str) -> Result<Name, E> {
+                Ok(Name(name.to_owned()))
+            }
+        }
+        impl<'de> Deserialize<'de> for Name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                deserializer.deserialize_identifier(Read)
+            }
+        }
+        assert_eq!(decode::<Name>(br#""a\n""#).unwrap().0, "a\n");
+        assert!(decode::<Name>(b"7").is_err());
     }
 }

@@ -205,8 +205,8 @@ impl<'a> Walk<'a> {
                     *start = at + 1;
                 }
             }
-            Some(false) => drop(self.steps.pop()),
-            None => {}
+            // Outside of all containers there is no step.
+            Some(false) | None => drop(self.steps.pop()),
         }
     }
 }

@@ -151,29 +151,28 @@ impl<'de> Reader<'de> {
     /// The error for the next value, which has another type.
     pub(super) fn unexpected(&mut self, expected: &dyn Expected) -> ReadError {
         let start = self.at;
-        let error = |found: Unexpected<'_>| Error::invalid_type(found, expected);
-        let error = match self.value() {
-            Err(error) => error,
-            Ok(b'"') => match self.string() {
-                Ok(text) => error(Unexpected::Str(text.unwrap_or(&self.unescaped))),
-                Err(error) => error,
-            },
-            Ok(b'[') => error(Unexpected::Seq),
-            Ok(b'{') => error(Unexpected::Map),
-            Ok(b'n') => error(Unexpected::Unit),
-            Ok(b't' | b'f') => match self.boolean() {
-                Ok(on) => error(Unexpected::Bool(on)),
-                Err(error) => error,
-            },
-            Ok(_) => match self.number() {
-                Ok(Number::Positive(number)) => error(Unexpected::Unsigned(number)),
-                Ok(Number::Negative(number)) => error(Unexpected::Signed(number)),
-                Ok(Number::Float(number)) => error(Unexpected::Float(number)),
-                Err(error) => error,
-            },
-        };
+        let error = self.found(expected).unwrap_or_else(|error| error);
         self.at = start;
         error
+    }
+
+    fn found(&mut self, expected: &dyn Expected) -> Read<ReadError> {
+        let error = |found: Unexpected<'_>| Error::invalid_type(found, expected);
+        Ok(match self.value()? {
+            b'"' => {
+                let text = self.string()?;
+                error(Unexpected::Str(text.unwrap_or(&self.unescaped)))
+            }
+            b'[' => error(Unexpected::Seq),
+            b'{' => error(Unexpected::Map),
+            b'n' => error(Unexpected::Unit),
+            b't' | b'f' => error(Unexpected::Bool(self.boolean()?)),
+            _ => match self.number()? {
+                Number::Positive(number) => error(Unexpected::Unsigned(number)),
+                Number::Negative(number) => error(Unexpected::Signed(number)),
+                Number::Float(number) => error(Unexpected::Float(number)),
+            },
+        })
     }
 
     pub(super) fn boolean(&mut self) -> Read<bool> {
@@ -230,5 +229,30 @@ impl<'de> Reader<'de> {
     /// A whole number, or zero for `null`.
     pub(super) fn integer(&mut self, expected: &dyn Expected) -> Read<Number> {
         self.number_or_null(expected).map(Number::whole)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn error_names_the_value_that_was_found() {
+        let found = |text: &str| Reader::new(text).unexpected(&"a test").to_string();
+        for (text, expected) in [
+            ("null", "invalid type: unit value, expected a test"),
+            (" [", "invalid type: sequence, expected a test"),
+            ("{", "invalid type: map, expected a test"),
+            ("true", "invalid type: boolean `true`, expected a test"),
+            (r#""a\n""#, r#"invalid type: string "a\n", expected a test"#),
+            ("-1", "invalid type: integer `-1`, expected a test"),
+            ("1.5", "invalid type: floating point `1.5`, expected a test"),
+        ] {
+            assert_eq!(found(text), expected, "{text}");
+        }
+        // What cannot be read is the error.
+        for text in ["", "\"a", "truth", "1e"] {
+            assert!(!found(text).contains("invalid type"), "{text}");
+        }
     }
 }

@@ -146,6 +146,13 @@ mod tests {
         }
     }
 
+    #[test]
+    fn control_characters_have_their_short_escapes() {
+        let mut quoted = Vec::new();
+        quote("\u{8}\u{c}\n\r\t\"\\\u{1}", &mut quoted);
+        assert_eq!(quoted, br#""\b\f\n\r\t\"\\\u0001""#);
+    }
+
     proptest! {
         #[test]
         fn strings_are_quoted_and_read_as_serde_json_does(text in "([ -~]|\\PC|[\u{0}-\u{1f}\"\\\\\u{7f}]){0,40}") {

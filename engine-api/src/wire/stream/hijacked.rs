@@ -209,3 +209,49 @@ impl fmt::Debug for Input {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn input_that_was_closed_takes_no_data() {
+        let mut input = Input {
+            half: None,
+            context: CallContext::new("ContainerAttach"),
+        };
+        input.flush().await.unwrap();
+        input.shutdown().await.unwrap();
+        let error = AsyncWriteExt::write(&mut input, b"more").await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+    }
+
+    #[test]
+    fn end_of_a_closed_connection_is_no_error() {
+        let ended = |kind: io::ErrorKind| tolerant(Err(kind.into())).map_err(|error| error.kind());
+        assert_eq!(ended(io::ErrorKind::NotConnected), Ok(()));
+        assert_eq!(ended(io::ErrorKind::TimedOut), Err(io::ErrorKind::TimedOut));
+    }
+
+    #[cfg(feature = "buildkit")]
+    #[tokio::test]
+    async fn first_bytes_precede_the_stream_until_its_end() {
+        use tokio::io::AsyncReadExt;
+        let (ours, mut theirs) = tokio::io::duplex(16);
+        let first = Bytes::from_static(b"first ");
+        let mut stream = Preceded {
+            first,
+            stream: Box::new(ours),
+        };
+        theirs.write_all(b"second").await.unwrap();
+        stream.write_all(b"request").await.unwrap();
+        stream.shutdown().await.unwrap();
+        let (mut request, mut answer) = (String::new(), String::new());
+        theirs.read_to_string(&mut request).await.unwrap();
+        drop(theirs);
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert_eq!((request.as_str(), answer.as_str()), ("request", "first second"));
+    }
+}

@@ -341,6 +341,29 @@ mod tests {
         }
     }
 
+    #[test]
+    fn texts_are_values_too() {
+        let (values, cause) = run(br#""a\"b""c" {"d":"e"}"#, &[2]);
+        assert!(cause.is_none());
+        assert_eq!(
+            values,
+            [
+                Value::from("a\"b"),
+                Value::from("c"),
+                serde_json::json!({"d": "e"})
+            ]
+        );
+    }
+
+    #[test]
+    fn control_character_does_not_end_a_text() {
+        let mut values = Values::up_to(usize::MAX);
+        let text = "{\"a\":\"\u{1}}\"}";
+        values.push(Bytes::from(format!("{text}{text}")));
+        assert_eq!(values.next().unwrap().unwrap(), text);
+        assert_eq!(values.next().unwrap().unwrap(), text);
+    }
+
     proptest! {
         #[test]
         fn any_cut_and_any_separator_give_the_same_values(

@@ -178,3 +178,40 @@ impl fmt::Debug for Output {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, feature = "blocking", feature = "containers"))]
+mod tests {
+    use crate::blocking::{iter, wait};
+    use crate::error::ErrorKind;
+    use crate::exec::StartExec;
+    use crate::wire::canned::Canned;
+
+    #[test]
+    fn output_is_an_iterator_that_ends_after_an_error() {
+        let head = "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\
+                    Content-Type: application/vnd.docker.raw-stream\r\n\r\n";
+        let engine = Canned {
+            then: Some(std::io::ErrorKind::TimedOut),
+            ..Canned::new(format!("{head}text\u{e9}"))
+        };
+        let options = StartExec {
+            tty: true,
+            ..StartExec::default()
+        };
+        let docker = engine.docker();
+        let output = wait(docker.execs().start("e1", options)).unwrap().output;
+        let mut text = String::new();
+        let mut kinds = Vec::new();
+        for chunk in iter(output) {
+            match chunk {
+                Ok(chunk) => text.push_str(&chunk.text()),
+                Err(error) => kinds.push((error.kind(), error.io_kind())),
+            }
+        }
+        assert_eq!(text, "text\u{e9}");
+        assert_eq!(
+            kinds,
+            [(ErrorKind::Disconnected, Some(std::io::ErrorKind::TimedOut))]
+        );
+    }
+}

@@ -137,3 +137,55 @@ impl fmt::Debug for RawBytes {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncReadExt;
+
+    use super::*;
+    use crate::error::ErrorKind;
+    use crate::wire::canned::Canned;
+
+    fn three() -> crate::Docker {
+        Canned::new("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc").docker()
+    }
+
+    #[tokio::test]
+    async fn bytes_are_read_as_pieces_after_a_reader() {
+        let docker = three();
+        let mut body = docker.raw("GET", "/x").send().await.unwrap().body;
+        let mut first = [0; 1];
+        body.read_exact(&mut first).await.unwrap();
+        assert_eq!(&first, b"a");
+        body.read_exact(&mut first).await.unwrap();
+        assert_eq!(&first, b"b");
+        assert_eq!(body.next().await.unwrap().unwrap(), "c");
+        for _ in 0..2 {
+            assert!(body.next().await.is_none());
+        }
+        assert_eq!(body.read(&mut first).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn reader_of_a_broken_body_fails() {
+        let docker = Canned::broken(io::ErrorKind::TimedOut).docker();
+        let mut body = docker.raw("GET", "/x").send().await.unwrap().body;
+        let mut all = Vec::new();
+        let error = body.read_to_end(&mut all).await.unwrap_err();
+        assert_eq!(all, b"part");
+        let inner = error.get_ref().unwrap().downcast_ref::<crate::Error>();
+        assert_eq!(inner.unwrap().kind(), ErrorKind::Disconnected);
+    }
+
+    #[cfg(feature = "blocking")]
+    #[test]
+    fn bytes_are_an_iterator_and_come_back() {
+        use crate::blocking::{iter, wait};
+        let docker = three();
+        let body = wait(docker.raw("GET", "/x").send()).unwrap().body;
+        let mut pieces = iter(body);
+        assert_eq!(pieces.next().unwrap().unwrap(), "abc");
+        let body = pieces.into_inner();
+        assert_eq!(wait(body.collect()).unwrap(), "");
+    }
+}

@@ -88,14 +88,11 @@ impl Export {
         }
         // The thread may have ended with an error, which it returns below.
         drop(send.send(archive::END).await);
-        let failed = |error: String| {
+        let written = writing.await.unwrap_or_else(|ended| Err(io::Error::other(ended)));
+        written.map_err(|error| {
             let text = format!("the output of the build cannot be written: {error}");
             Status::new(Code::Internal, text)
-        };
-        match writing.await {
-            Ok(written) => written.map_err(|error| failed(error.to_string())),
-            Err(error) => Err(failed(error.to_string())),
-        }
+        })
     }
 }
 

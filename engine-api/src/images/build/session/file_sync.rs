@@ -365,3 +365,6 @@ fn send_file(
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -141,7 +141,7 @@ mod tests {
         ] {
             symlink(target, root.join(link)).unwrap();
         }
-        let cases: [(&[&str], &[&str]); 9] = [
+        let cases: [(&[&str], &[&str]); 11] = [
             (&["real/deep/file", "missing/x"], &["missing/x", "real/deep/file"]),
             (&["link/deep/file"], &["link", "real/deep/file"]),
             (&["/link/short"], &["link", "real/deep/file", "real/short"]),
@@ -150,6 +150,8 @@ mod tests {
             (&["loop"], &["loop"]),
             (&["l*k"], &["l*k", "real"]),
             (&["real/s*t"], &["real/deep/file", "real/s*t"]),
+            (&["real/[", "x"], &["real/[", "x"]),
+            (&["missing/*"], &["missing/*"]),
             (&["../real/../x"], &["x"]),
         ];
         for (paths, expected) in cases {

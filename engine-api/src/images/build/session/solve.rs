@@ -355,9 +355,25 @@ mod tests {
             ("containerimage.config.digest".to_owned(), "sha256:1".to_owned()),
             ("containerimage.digest".to_owned(), "sha256:2".to_owned()),
         ]);
-        let answer = map(Message::default(), 1, &answer).into_bytes();
+        let answer = map(Message::default().number(2, 7), 1, &answer).into_bytes();
         assert_eq!(image_id(&answer), Ok(Some("sha256:2".to_owned())));
         assert_eq!(image_id(b""), Ok(None));
         assert!(image_id(b"\x0a\xff").is_err());
+    }
+
+    #[test]
+    fn host_network_and_the_context_are_asked_for() {
+        let has = |options: &BuildImage, remote, words: &[u8]| {
+            let solve = Solve::new(options, "1", remote, BTreeMap::new()).unwrap();
+            solve.message.windows(words.len()).any(|part| part == words)
+        };
+        let host = BuildImage {
+            network_mode: "host".into(),
+            ..Default::default()
+        };
+        let url = "https://example.org/x.git";
+        assert!(has(&host, Some(url), b"network.host") && has(&host, Some(url), url.as_bytes()));
+        let default = BuildImage::default();
+        assert!(!has(&default, None, b"network.host") && !has(&default, None, b"context"));
     }
 }

@@ -1,6 +1,7 @@
 //! Forwards ssh agents for `RUN --mount=type=ssh`.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use bytes::{Bytes, BytesMut};
@@ -34,20 +35,18 @@ pub enum SshAgent {
 }
 
 impl SshAgent {
-    fn connector(&self, id: &str) -> Result<Box<dyn Connector>> {
+    /// `variable` is the value of `SSH_AUTH_SOCK`.
+    fn connector(&self, id: &str, variable: Option<OsString>) -> Result<Box<dyn Connector>> {
         let path = match self {
-            Self::Socket(path) => path.clone(),
-            Self::Environment => match std::env::var_os("SSH_AUTH_SOCK").filter(|path| !path.is_empty()) {
-                Some(path) => path.into(),
-                None if cfg!(windows) => PathBuf::from(r"\\.\pipe\openssh-ssh-agent"),
-                None => {
-                    let text =
-                        format!("no ssh agent for {id:?}: SSH_AUTH_SOCK is not set; start `ssh-agent`");
-                    return Err(Error::invalid(text));
-                }
-            },
+            Self::Socket(path) => Some(path.clone()),
+            Self::Environment => variable.filter(|path| !path.is_empty()).map(PathBuf::from),
         };
-        Ok(at(path))
+        let pipe = cfg!(windows).then(|| PathBuf::from(r"\\.\pipe\openssh-ssh-agent"));
+        path.or(pipe).map(at).ok_or_else(|| {
+            Error::invalid(format!(
+                "no ssh agent for {id:?}: SSH_AUTH_SOCK is not set; start `ssh-agent`"
+            ))
+        })
     }
 }
 
@@ -69,7 +68,7 @@ impl Ssh {
     pub(super) async fn connect(agents: BTreeMap<String, SshAgent>) -> Result<Self> {
         let mut connectors = BTreeMap::new();
         for (id, agent) in agents {
-            let connector = agent.connector(&id)?;
+            let connector = agent.connector(&id, std::env::var_os("SSH_AUTH_SOCK"))?;
             if let Err(error) = connector.connect().await {
                 let address = connector.address();
                 let text = format!("the ssh agent {id:?} at {address} does not answer: {error}");
@@ -200,5 +199,17 @@ mod tests {
         let error = Ssh::connect(agents(missing)).await.err().unwrap();
         assert!(error.to_string().contains("\"git\""), "{error}");
         assert!(error.to_string().contains("agent"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn agent_of_the_environment_is_its_socket() {
+        let of =
+            |variable: Option<&str>| SshAgent::Environment.connector("git", variable.map(OsString::from));
+        assert_eq!(of(Some("/run/agent")).unwrap().address(), "unix:///run/agent");
+        for variable in [None, Some("")] {
+            let error = of(variable).err().unwrap().to_string();
+            assert!(error.contains("\"git\": SSH_AUTH_SOCK is not set"), "{error}");
+        }
     }
 }

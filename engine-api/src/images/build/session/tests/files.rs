@@ -155,6 +155,55 @@ async fn contents_are_sent_only_when_they_are_asked_for() {
 }
 
 #[tokio::test]
+async fn transfer_that_the_engine_ends_is_an_error() {
+    let directory = tempfile::tempdir().unwrap();
+    project(directory.path());
+    let mut engine = offered(directory.path()).called().await;
+    let error = Message::default().number(1, 4).bytes(4, b"disk full");
+    // A kind that does not exist, with a field that does not exist.
+    let unknown = Message::default().number(1, 9).number(9, 1);
+    for (message, status, words) in [
+        (Some(error), "13", "disk full"),
+        (Some(unknown), "14", "cancelled"),
+        (None, "14", "cancelled"),
+    ] {
+        let mut call = engine
+            .begin("/moby.filesync.v1.FileSync/DiffCopy", &[("dir-name", "context")])
+            .await;
+        if let Some(message) = message {
+            call.send(&message.into_bytes());
+        }
+        call.end();
+        let (_, mut body) = call.answer().await;
+        while let Some(data) = body.data().await {
+            body.flow_control().release_capacity(data.unwrap().len()).unwrap();
+        }
+        let trailers = body.trailers().await.unwrap().unwrap();
+        let text = |name| trailers[name].to_str().unwrap().to_owned();
+        assert_eq!(text("grpc-status"), status);
+        assert!(text("grpc-message").contains(words), "{trailers:?}");
+    }
+}
+
+#[tokio::test]
+async fn directory_that_is_gone_is_reported() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut engine = offered(&directory.path().join("gone")).called().await;
+    let mut call = engine
+        .begin("/moby.filesync.v1.FileSync/DiffCopy", &[("dir-name", "context")])
+        .await;
+    let (_, body) = call.answer().await;
+    let message = Incoming::new(body, LONGEST_ANSWER)
+        .message()
+        .await
+        .unwrap()
+        .unwrap();
+    let (kind, _, text) = packet(&message);
+    assert_eq!(kind, 4);
+    assert!(String::from_utf8_lossy(&text).contains("gone"), "{text:?}");
+}
+
+#[tokio::test]
 async fn wrong_requests_for_files_end_the_call() {
     let directory = tempfile::tempdir().unwrap();
     project(directory.path());

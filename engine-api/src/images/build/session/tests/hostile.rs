@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::task::JoinSet;
 
 use super::super::super::BuildImage;
@@ -15,6 +15,7 @@ use super::super::super::protobuf::Message;
 use super::super::control::Control;
 use super::super::export::LocalOutput;
 use super::super::grpc::put;
+use super::super::server::Serving;
 use super::super::solve::Solve;
 use super::{Engine, Offer};
 
@@ -179,6 +180,35 @@ async fn second_output_does_not_replace_the_first() {
 }
 
 #[tokio::test]
+async fn output_that_cannot_be_written_ends_the_call() {
+    let directory = tempfile::tempdir().unwrap();
+    let offer = Offer {
+        output: Some(LocalOutput::Tar(directory.path().join("no/out.tar"))),
+        ..Offer::default()
+    };
+    let mut engine = offer.called().await;
+    // More pieces than wait to be written.
+    let piece = framed(&Message::default().bytes(1, b"piece").into_bytes());
+    let (status, text) = refused(&mut engine, OUTPUT, &piece.repeat(20)).await;
+    assert_eq!(status, "13");
+    assert!(
+        text.starts_with("the output of the build cannot be written"),
+        "{text}"
+    );
+    assert!(names(directory.path()).is_empty());
+}
+
+#[tokio::test]
+async fn connection_without_http_ends_the_session() {
+    let (ours, mut theirs) = tokio::io::duplex(16 << 10);
+    let _serving = Serving::start(Box::new(ours), Offer::default().services().await);
+    theirs.write_all(&[b'x'; 100]).await.unwrap();
+    let mut answer = Vec::new();
+    theirs.read_to_end(&mut answer).await.unwrap();
+    assert!(!answer.windows(4).any(|bytes| bytes == b"HTTP"), "{answer:?}");
+}
+
+#[tokio::test]
 async fn output_that_is_cut_leaves_the_old_file() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("out.tar");
@@ -212,8 +242,8 @@ async fn calls_that_wait_for_an_agent_are_limited() {
     let listener = tokio::net::UnixListener::bind(&path).unwrap();
     tokio::spawn(async move {
         let mut silent = Vec::new();
-        while let Ok((stream, _)) = listener.accept().await {
-            silent.push(stream);
+        loop {
+            silent.push(listener.accept().await);
         }
     });
     let offer = Offer {

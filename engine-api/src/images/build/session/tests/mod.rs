@@ -172,6 +172,24 @@ async fn only_what_is_offered_is_announced() {
     assert_eq!(all.len(), nothing.len() + 2, "{all:?}");
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn agent_that_has_stopped_is_reported() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("agent");
+    let listener = tokio::net::UnixListener::bind(&path).unwrap();
+    let offer = Offer {
+        ssh: [("default".to_owned(), SshAgent::Socket(path))].into(),
+        ..Offer::default()
+    };
+    let mut engine = offer.called().await;
+    let check = "/moby.sshforward.v1.SSH/CheckAgent";
+    // The reply has no fields, so there is a message.
+    assert_eq!(engine.call(check, b"").await.unwrap(), &b""[..]);
+    drop(listener);
+    assert_eq!(engine.call(check, b"").await.unwrap_err(), "14");
+}
+
 #[tokio::test]
 async fn dropped_session_closes_its_connection() {
     let mut engine = Offer::default().called().await;
@@ -242,6 +260,19 @@ fn contradictory_sessions_are_rejected() {
         ..Default::default()
     };
     assert!(output.wrong(&tagged).is_some());
+    let exported = BuildImage {
+        outputs: vec![Default::default(), Default::default()],
+        ..Default::default()
+    };
+    let both = output.wrong(&exported).unwrap();
+    assert!(both.contains("both the session and the options"), "{both}");
+    let context = super::NamedContext::Image("busybox".into());
+    let named = BuildSession {
+        contexts: [("base".to_owned(), context)].into(),
+        ..Default::default()
+    };
+    let several = named.wrong(&exported).unwrap();
+    assert!(several.contains("has one output"), "{several}");
     assert_eq!(output.wrong(&BuildImage::default()), None);
     let unnamed = BuildSession {
         ssh: [(String::new(), SshAgent::default())].into(),
