@@ -217,3 +217,43 @@ impl Owner {
         Some(Gid::from_raw(self.group))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn name_that_is_too_long_is_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let open = Dir::open(directory.path()).unwrap();
+        let long = OsString::from("n".repeat(300));
+        for error in [
+            open.make_directory(&long).unwrap_err(),
+            open.kind(&long).unwrap_err(),
+        ] {
+            assert_eq!(
+                error.raw_os_error(),
+                Some(rustix::io::Errno::NAMETOOLONG.raw_os_error())
+            );
+        }
+        assert_eq!(open.names().unwrap(), [""; 0]);
+    }
+
+    #[test]
+    fn link_belongs_to_the_owner_of_the_root() {
+        use std::os::unix::fs::MetadataExt;
+        let directory = tempfile::tempdir().unwrap();
+        // Root can give it to another user.
+        let user = match rustix::process::geteuid().as_raw() {
+            0 => 1234,
+            user => user,
+        };
+        let group = rustix::process::getegid().as_raw();
+        let owner = Owner { user, group };
+        let root = Dir::open_root(directory.path(), Some(owner)).unwrap();
+        root.make_link(OsStr::new("link"), OsStr::new("target")).unwrap();
+        let link = directory.path().join("link").symlink_metadata().unwrap();
+        assert_eq!((link.uid(), link.gid()), (user, group));
+        assert_eq!(root.link_target(OsStr::new("link")).unwrap(), "target");
+    }
+}

@@ -239,4 +239,45 @@ mod tests {
         assert_eq!(fs::read(at("secret")).unwrap(), b"old");
         assert_eq!(fs::read(at("to/file")).unwrap(), b"new");
     }
+
+    #[cfg(unix)]
+    #[test]
+    fn read_only_directory_is_moved_with_its_mode() {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = |path: &Path| path.symlink_metadata().unwrap().permissions().mode() & 0o777;
+        let base = tempfile::tempdir().unwrap();
+        let [from, new, old] = ["from", "new", "old"].map(|name| base.path().join(name));
+        for target in [&new, &old] {
+            fs::create_dir_all(from.join("inner")).unwrap();
+            fs::write(from.join("inner/file"), "content").unwrap();
+            for path in [from.join("inner"), from.clone()] {
+                fs::set_permissions(path, fs::Permissions::from_mode(0o555)).unwrap();
+            }
+            if target == &old {
+                // It exists: the two are merged.
+                fs::create_dir(target).unwrap();
+                fs::write(target.join("other"), "stays").unwrap();
+            }
+            put(&from, target).unwrap();
+            assert_eq!(fs::read(target.join("inner/file")).unwrap(), b"content");
+            assert_eq!((mode(target), mode(&target.join("inner"))), (0o555, 0o555));
+            let _ = remove_tree(&from);
+        }
+        assert_eq!(fs::read(old.join("other")).unwrap(), b"stays");
+        remove_tree(&new).unwrap();
+        remove_tree(&old).unwrap();
+    }
+
+    #[test]
+    fn target_below_a_file_is_an_error() {
+        let base = tempfile::tempdir().unwrap();
+        let file = base.path().join("file");
+        fs::write(&file, "file").unwrap();
+        let error = put(&file, &file.join("below")).unwrap_err().to_string();
+        assert!(
+            error.contains("cannot inspect") && error.contains("below"),
+            "{error}"
+        );
+        assert_eq!(fs::read(&file).unwrap(), b"file");
+    }
 }

@@ -215,4 +215,17 @@ mod tests {
         let directory = place(&root, "/", "work", false).unwrap();
         assert_eq!(directory.kind().unwrap(), Some(Kind::Directory));
     }
+
+    #[test]
+    fn link_through_a_missing_directory_leads_nowhere() {
+        let directory = tempfile::tempdir().unwrap();
+        for target in ["missing/../x", "missing/deep/.."] {
+            let link = directory.path().join("link");
+            symlink(target, &link).unwrap();
+            let root = Dir::open_root(directory.path(), None).unwrap();
+            assert!(place(&root, "/", "link", true).is_err(), "{target}");
+            fs::remove_file(&link).unwrap();
+        }
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
 }

@@ -10,6 +10,7 @@
 //! STATE/pauses/RANDOM       an environment that is paused for the time of a call
 //! ```
 
+use std::ffi::OsString;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -39,11 +40,15 @@ impl StateDirectory {
     /// The given directory, or that of `ISOLATE_STATE_DIR`, or the first usable one of:
     /// `$XDG_STATE_HOME/isolate`, `~/.local/state/isolate`, a directory for temporary files.
     pub(crate) fn open(named: Option<&Path>) -> Result<Option<Self>> {
-        Self::choose(named).map(Some)
+        Self::choose(named, |name| std::env::var_os(name), &std::env::temp_dir()).map(Some)
     }
 
-    fn choose(named: Option<&Path>) -> Result<Self> {
-        let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    fn choose(
+        named: Option<&Path>,
+        variable: impl Fn(&str) -> Option<OsString>,
+        temporary: &Path,
+    ) -> Result<Self> {
+        let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
         if let Some(named) = named
             .map(Path::to_owned)
             .or_else(|| variable(VARIABLE).map(PathBuf::from))
@@ -53,7 +58,7 @@ impl StateDirectory {
         let state_home = variable("XDG_STATE_HOME").map(PathBuf::from);
         let home = variable("HOME").map(|home| Path::new(&home).join(".local/state"));
         let user = rustix::process::geteuid().as_raw();
-        let temporary = std::env::temp_dir().join(format!("isolate-{user}"));
+        let temporary = temporary.join(format!("isolate-{user}"));
         let in_home = state_home.or(home).filter(|path| path.is_absolute());
         match in_home.map(|path| Self::at(&path.join("isolate"))) {
             Some(Ok(opened)) => Ok(opened),
@@ -252,4 +257,141 @@ pub(super) fn is_abandoned(path: &Path) -> bool {
     let modified = fs::symlink_metadata(path).and_then(|meta| meta.modified());
     let age = modified.map(|time| SystemTime::now().duration_since(time).unwrap_or_default());
     age.is_ok_and(|age| age > STALE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn state() -> (tempfile::TempDir, StateDirectory) {
+        let base = tempfile::tempdir().unwrap();
+        let state = StateDirectory::at(base.path()).unwrap();
+        (base, state)
+    }
+
+    fn age(path: &Path) {
+        fs::File::open(path)
+            .unwrap()
+            .set_modified(SystemTime::UNIX_EPOCH)
+            .unwrap();
+    }
+
+    #[test]
+    fn entry_that_cannot_be_removed_is_an_error() {
+        let (_base, state) = state();
+        let id = EnvironmentId::random();
+        state.remove(&id).unwrap();
+        let paths = [
+            state.output_file(&id),
+            StoredOutput::older(&state.output_file(&id)),
+            state.file(&id),
+        ];
+        for path in paths {
+            fs::create_dir(&path).unwrap();
+            let error = state.remove(&id).unwrap_err().to_string();
+            assert!(error.contains("remove") && error.contains(id.as_str()), "{error}");
+            fs::remove_dir(&path).unwrap();
+        }
+        fs::write(state.files(&id), "no directory").unwrap();
+        let error = state.remove(&id).unwrap_err().to_string();
+        assert!(error.contains(".files"), "{error}");
+    }
+
+    #[test]
+    fn mounted_file_is_written_once_and_removed() {
+        let (_base, state) = state();
+        let id = EnvironmentId::random();
+        let path = state.write_file(&id, "hosts", "content").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "content");
+        let error = state.write_file(&id, "hosts", "other").unwrap_err().to_string();
+        assert!(error.contains("write") && error.contains("hosts"), "{error}");
+        state.remove(&id).unwrap();
+        assert!(!path.exists());
+        assert_eq!(state.age(&id), None);
+    }
+
+    #[test]
+    fn what_killed_processes_left_is_removed_when_old() {
+        let (_base, state) = state();
+        let with_files = EnvironmentId::random();
+        let [unfinished, files, strange] = [
+            ".new".to_owned(),
+            format!("{with_files}.files"),
+            "strange.files".to_owned(),
+        ]
+        .map(|name| state.journal().join(name));
+        fs::write(&unfinished, "half").unwrap();
+        fs::create_dir(&files).unwrap();
+        fs::create_dir(&strange).unwrap();
+        assert_eq!(state.entries().unwrap().len(), 0);
+        assert!(
+            unfinished.exists() && files.exists() && strange.exists(),
+            "they are new"
+        );
+        for path in [&unfinished, &files, &strange] {
+            age(path);
+        }
+        // The files of an entry stay, also of one that cannot be read.
+        fs::write(state.file(&with_files), "{").unwrap();
+        let found = state.entries().unwrap();
+        assert!(
+            matches!(&found[..], [Err((id, _))] if *id == with_files),
+            "{found:?}"
+        );
+        assert!(!unfinished.exists() && files.exists() && !strange.exists());
+    }
+
+    #[test]
+    fn directory_that_cannot_be_written_is_unusable() {
+        let failed = |kind: io::ErrorKind| failed("create", Path::new("/x"), kind.into());
+        for (kind, unusable) in [
+            (io::ErrorKind::PermissionDenied, true),
+            (io::ErrorKind::ReadOnlyFilesystem, true),
+            (io::ErrorKind::NotADirectory, true),
+            (io::ErrorKind::StorageFull, false),
+        ] {
+            assert_eq!(is_unusable(&failed(kind)), unusable, "{kind}");
+        }
+        assert!(!is_unusable(&Error::new(
+            ErrorKind::Conflict,
+            "it belongs to another user"
+        )));
+    }
+
+    #[test]
+    fn directory_is_named_or_the_first_usable_one() {
+        let base = tempfile::tempdir().unwrap();
+        let at = |name: &str| base.path().join(name);
+        fs::create_dir(at("tmp")).unwrap();
+        fs::write(at("file"), "").unwrap();
+        let user = rustix::process::geteuid().as_raw();
+        let choose = |named: Option<PathBuf>, variables: &[(&str, &str)]| {
+            let variable = |name: &str| {
+                let found = variables.iter().find(|(known, _)| *known == name);
+                found.map(|(_, path)| base.path().join(path).into_os_string())
+            };
+            StateDirectory::choose(named.as_deref(), variable, &at("tmp"))
+        };
+        let temporary = format!("tmp/isolate-{user}");
+        let home = [("HOME", "home"), ("XDG_STATE_HOME", "state")];
+        for (named, variables, expected) in [
+            (Some(at("named")), &[(VARIABLE, "variable")][..], "named"),
+            (None, &[(VARIABLE, "variable"), home[0]], "variable"),
+            (None, &home, "state/isolate"),
+            (None, &home[..1], "home/.local/state/isolate"),
+            // No directory can be created in a file.
+            (None, &[("XDG_STATE_HOME", "file")], &temporary),
+            (None, &[], &temporary),
+        ] {
+            assert_eq!(
+                choose(named, variables).unwrap().path(),
+                at(expected),
+                "{variables:?}"
+            );
+        }
+        // A full disk and a name that is too long are errors.
+        let long = "n".repeat(300);
+        let error = choose(None, &[("XDG_STATE_HOME", &long)]).unwrap_err();
+        assert!(error.to_string().contains(&long), "{error}");
+    }
 }

@@ -83,3 +83,24 @@ pub(super) fn read<T: DeserializeOwned>(path: &Path) -> Result<Option<T>> {
         Error::new(ErrorKind::Corrupt, why)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_that_cannot_be_written_or_read_is_an_error() {
+        let base = tempfile::tempdir().unwrap();
+        let path = base.path().join("entry");
+        fs::create_dir_all(path.join("in-the-way")).unwrap();
+        let error = write(&path, &1).unwrap_err().to_string();
+        assert!(error.contains("write the journal entry"), "{error}");
+        assert_eq!(fs::read_dir(base.path()).unwrap().count(), 1, "no part is left");
+        read::<u32>(&path).unwrap_err();
+        let file = base.path().join("file");
+        write(&file, &1).unwrap();
+        assert_eq!(read(&file).unwrap(), Some(1));
+        let error = read::<u32>(&file.join("below")).unwrap_err().to_string();
+        assert!(error.contains("file/below"), "{error}");
+    }
+}

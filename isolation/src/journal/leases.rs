@@ -206,4 +206,25 @@ mod tests {
         lock.forget();
         assert_eq!(fs::read_dir(base.path()).unwrap().count(), 0);
     }
+
+    #[tokio::test]
+    async fn lease_that_cannot_be_read_counts() {
+        let base = tempfile::tempdir().unwrap();
+        let path = base.path().join("id");
+        let leases = Leases::at(path.clone());
+        let lock = leases.lock().await.unwrap();
+        let lease = lock.add().unwrap();
+        fs::create_dir(path.join("unreadable")).unwrap();
+        assert_eq!(lock.users().unwrap(), 2);
+        fs::remove_dir(path.join("unreadable")).unwrap();
+        // Its file cannot be removed, because a directory is there.
+        fs::remove_file(&lease.file).unwrap();
+        fs::create_dir(&lease.file).unwrap();
+        let error = lease.end().unwrap_err().to_string();
+        assert!(error.contains("cannot remove"), "{error}");
+        fs::remove_dir_all(&path).unwrap();
+        fs::write(&path, "no directory").unwrap();
+        let error = lock.users().unwrap_err().to_string();
+        assert!(error.contains("cannot list"), "{error}");
+    }
 }

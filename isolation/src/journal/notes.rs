@@ -107,3 +107,70 @@ pub(crate) fn find(directory: &Path) -> Result<Found> {
     }
     Ok(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use super::*;
+
+    /// The contents of the notes of live processes, and of others.
+    fn contents(directory: &Path) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
+        let found = find(directory).unwrap();
+        let left = found.left.iter().map(|(_, text)| text.clone()).collect();
+        (found.held, left)
+    }
+
+    #[test]
+    fn note_is_left_when_its_lock_is_released() {
+        let base = tempfile::tempdir().unwrap();
+        let notes = base.path().join("notes");
+        assert_eq!(contents(&notes), (vec![], vec![]), "no directory");
+        let held = Note::write(&notes, b"held").unwrap();
+        drop(Note::write(&notes, b"left").unwrap());
+        assert_eq!(contents(&notes), (vec![b"held".to_vec()], vec![b"left".to_vec()]));
+        held.remove().unwrap();
+        let mut found = find(&notes).unwrap();
+        let (note, _) = found.left.pop().unwrap();
+        fs::remove_file(&note.path).unwrap();
+        note.remove().unwrap();
+        assert_eq!(contents(&notes), (vec![], vec![]));
+    }
+
+    #[test]
+    fn unfinished_note_is_removed_when_it_is_old() {
+        let base = tempfile::tempdir().unwrap();
+        let path = base.path().join(".unfinished");
+        fs::write(&path, "half").unwrap();
+        assert_eq!(contents(base.path()), (vec![], vec![]));
+        assert!(path.exists(), "its process may be writing it");
+        File::open(&path)
+            .unwrap()
+            .set_modified(SystemTime::UNIX_EPOCH)
+            .unwrap();
+        assert_eq!(contents(base.path()), (vec![], vec![]));
+        assert!(!path.exists());
+    }
+
+    #[test]
+    fn note_that_cannot_be_written_is_an_error() {
+        let base = tempfile::tempdir().unwrap();
+        let file = base.path().join("file");
+        fs::write(&file, "").unwrap();
+        let error = Note::write(&file.join("notes"), b"x").unwrap_err().to_string();
+        assert!(
+            error.contains("create the directory") && error.contains("notes"),
+            "{error}"
+        );
+        let error = find(&file).unwrap_err().to_string();
+        assert!(error.contains("list"), "{error}");
+        let note = Note::write(base.path(), b"x").unwrap();
+        fs::remove_file(&note.path).unwrap();
+        fs::create_dir(&note.path).unwrap();
+        let error = note.remove().unwrap_err().to_string();
+        assert!(error.contains("remove"), "{error}");
+        // A directory among the notes cannot be read.
+        let error = find(base.path()).unwrap_err().to_string();
+        assert!(error.contains("read"), "{error}");
+    }
+}

@@ -99,4 +99,15 @@ mod tests {
         let files = std::fs::read_dir(directory.path().join("pauses")).unwrap();
         assert_eq!(files.count(), 0);
     }
+
+    #[test]
+    fn pause_that_was_not_written_whole_is_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let state = StateDirectory::at(directory.path()).unwrap();
+        let pauses = directory.path().join("pauses");
+        drop(Note::write(&pauses, b"{").unwrap());
+        assert_eq!(std::fs::read_dir(&pauses).unwrap().count(), 1);
+        assert!(state.left_pauses().unwrap().is_empty());
+        assert_eq!(std::fs::read_dir(&pauses).unwrap().count(), 0);
+    }
 }

@@ -180,6 +180,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn machine_without_an_id_has_its_name() {
+        let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+        assert_eq!(node_name().as_deref(), Some(name.trim()));
+    }
+
+    #[test]
     fn process_is_alive_until_it_ends() {
         assert_eq!(Process::current().liveness(), Liveness::Alive);
         let mut child = std::process::Command::new("sleep").arg("60").spawn().unwrap();

@@ -114,3 +114,32 @@ pub(crate) fn is_program(program: &Path) -> bool {
 fn is_executable(file: &Path) -> bool {
     fs::metadata(file).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fork_of_the_process_starts_its_own_reaper() {
+        let base = tempfile::tempdir().unwrap();
+        let directory = StateDirectory::at(base.path()).unwrap();
+        let attempts = || {
+            let running = RUNNING.lock().unwrap();
+            let running = &running[directory.path()];
+            (running.owner, running.attempts)
+        };
+        let ours = std::process::id();
+        let missing = Path::new("/no/such/program");
+        for attempt in [1, 2, 3, 3] {
+            ensure(&directory, missing);
+            assert_eq!(attempts(), (ours, attempt));
+        }
+        // As after a fork: the map is that of the other process.
+        if let Some(running) = RUNNING.lock().unwrap().get_mut(directory.path()) {
+            running.owner = ours + 1;
+        }
+        ensure(&directory, missing);
+        assert_eq!(attempts(), (ours, 1));
+        RUNNING.lock().unwrap().remove(directory.path());
+    }
+}

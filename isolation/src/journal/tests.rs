@@ -129,3 +129,11 @@ fn directory_of_somebody_else_is_rejected() {
     StateDirectory::at(open.path()).unwrap();
     assert_eq!(journal.metadata().unwrap().mode() & 0o777, 0o700);
 }
+
+#[test]
+fn journal_without_a_directory_has_no_entry() {
+    let id = EnvironmentId::random();
+    let journal = Journal::of(None, &id);
+    assert_eq!(journal.directory(), None);
+    assert_eq!(journal.entry().unwrap(), None);
+}

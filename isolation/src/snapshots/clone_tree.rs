@@ -7,10 +7,10 @@
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::num::NonZeroUsize;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -277,26 +277,86 @@ impl Drop for Busy<'_> {
     }
 }
 
-/// Copies the content of a file of this size, from its beginning; shared with the original if the
+/// Copies the content of a file of this size that has just been opened; shared with the original if the
 /// file system can do that, and it saves time.
 pub(crate) fn copy_content(from: &File, size: u64, to: &mut File) -> io::Result<()> {
+    let mut from = from;
     if size <= SMALL {
-        let mut content = vec![0; usize::try_from(size).unwrap_or_default()];
-        let mut length = 0;
-        while length < content.len() {
-            match from.read_at(&mut content[length..], length as u64) {
-                Ok(0) => content.truncate(length),
-                Ok(read) => length += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
+        let mut content = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
+        from.take(size).read_to_end(&mut content)?;
         return to.write_all(&content);
     }
     #[cfg(target_os = "linux")]
     if rustix::fs::ioctl_ficlone(&*to, from).is_ok() {
         return Ok(());
     }
-    let mut from = from;
     io::copy(&mut from, to).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn directories() -> (tempfile::TempDir, PathBuf, PathBuf) {
+        let base = tempfile::tempdir().unwrap();
+        let [from, to] = ["from", "to"].map(|name| base.path().join(name));
+        fs::create_dir(&from).unwrap();
+        fs::create_dir(&to).unwrap();
+        (base, from, to)
+    }
+
+    #[test]
+    fn socket_is_not_copied() {
+        let (_base, from, to) = directories();
+        let _socket = std::os::unix::net::UnixListener::bind(from.join("socket")).unwrap();
+        fs::write(from.join("file"), "content").unwrap();
+        clone_tree(&from, &to, &Stop::default()).unwrap();
+        let names: Vec<_> = fs::read_dir(&to)
+            .unwrap()
+            .map(|e| e.unwrap().file_name())
+            .collect();
+        assert_eq!(names, ["file"]);
+        assert_eq!(fs::read(to.join("file")).unwrap(), b"content");
+    }
+
+    #[test]
+    fn first_failure_ends_the_copy() {
+        let (_base, from, to) = directories();
+        for number in 0..100 {
+            fs::create_dir(from.join(number.to_string())).unwrap();
+            fs::write(from.join(number.to_string()).join("file"), "content").unwrap();
+        }
+        let refused = |_: &Path, _: &File, _: &Metadata| Err(io::ErrorKind::StorageFull.into());
+        let error = clone_tree_with(&from, &to, &Stop::default(), &refused).unwrap_err();
+        assert!(error.to_string().starts_with("cannot copy "), "{error}");
+        let copied = fs::read_dir(&to).unwrap().filter(|made| {
+            let made = made.as_ref().unwrap().path();
+            made.join("file").exists()
+        });
+        assert_eq!(copied.count(), 0);
+    }
+
+    #[test]
+    fn tree_that_is_too_deep_is_not_copied() {
+        let (_base, from, to) = directories();
+        fs::create_dir_all(from.join("d/".repeat(DEEPEST + 1))).unwrap();
+        let error = clone_tree(&from, &to, &Stop::default()).unwrap_err();
+        assert!(
+            error.to_string().contains("more than 256 directories deep"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn file_that_shrinks_is_copied_as_it_is() {
+        let (_base, from, to) = directories();
+        fs::write(from.join("file"), "short").unwrap();
+        let source = File::open(from.join("file")).unwrap();
+        let mut target = File::create(to.join("file")).unwrap();
+        copy_content(&source, 1000, &mut target).unwrap();
+        assert_eq!(fs::read(to.join("file")).unwrap(), b"short");
+        // A directory cannot be read.
+        let directory = File::open(&from).unwrap();
+        copy_content(&directory, 1000, &mut target).unwrap_err();
+    }
 }

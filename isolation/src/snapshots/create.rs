@@ -16,6 +16,7 @@ use super::progress::{OnProgress, Reporter};
 use super::store::writer::StoreWriter;
 use super::store::{Session, SnapshotStore};
 use crate::engine::capabilities::Feature;
+use crate::engine::saves::Saves;
 use crate::environment::Environment;
 use crate::environment::checks;
 use crate::environment::paused::Paused;
@@ -97,7 +98,7 @@ impl Environment {
                 let previous = parent
                     .as_mut()
                     .and_then(|parent| parent.parts.remove(&kind.name()));
-                (writer, part, left) = self.save_part(writer, kind, previous, &options).await?;
+                (writer, part, left) = Self::save_part(saves, writer, kind, previous, &options).await?;
                 parts.push(part);
                 left_out.extend(left);
             }
@@ -134,16 +135,12 @@ impl Environment {
     }
 
     async fn save_part(
-        &self,
+        saves: &dyn Saves,
         writer: StoreWriter,
         kind: PartKind,
         previous: Option<Previous>,
         options: &SnapshotOptions,
     ) -> Result<(StoreWriter, super::Part, Vec<LeftOut>)> {
-        let shared = self.shared();
-        let Some(saves) = shared.instance.saves() else {
-            return Err(shared.no_facet(Feature::Snapshots));
-        };
         let progress = Reporter::new(&options.progress, kind.name());
         let stop = Stop::default();
         let _guard = StopOnDrop(stop.clone());

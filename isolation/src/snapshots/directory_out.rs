@@ -247,3 +247,33 @@ fn times(entry: &Entry) -> Timestamps {
         last_modification: time,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshots::entry::TreePath;
+
+    #[test]
+    fn owner_without_a_number_here_is_an_error() {
+        let me = |owners| Me {
+            uid: 0,
+            gid: 0,
+            owners,
+        };
+        let entry = |uid| Entry {
+            uid,
+            ..Entry::directory(TreePath::root())
+        };
+        let (first, count) = (100_000, 65_536);
+        let range = Owners::Range { first, count };
+        assert_eq!(me(range).owner(&entry(3)).unwrap(), Some((first + 3, first)));
+        let nobody = Owners::Same.outside(65_534).unwrap();
+        assert_eq!(
+            me(range).owner(&entry(count.into())).unwrap(),
+            Some((first + nobody, first))
+        );
+        assert_eq!(me(Owners::Same).owner(&entry(0)).unwrap(), None);
+        let error = me(Owners::Same).owner(&entry(1 << 40)).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
+    }
+}

@@ -337,4 +337,21 @@ mod tests {
         let text = serde_json::to_string(&path).unwrap();
         assert_eq!(serde_json::from_str::<TreePath>(&text).unwrap(), path);
     }
+
+    #[test]
+    fn entry_in_a_directory_has_longer_paths() {
+        let path = |text: &str| TreePath::normal(text.as_bytes()).unwrap();
+        let name = Entry {
+            kind: EntryKind::HardLink {
+                target: path("a/file"),
+            },
+            ..Entry::directory(path("a/name"))
+        };
+        let moved = name.in_directory(&path("top"));
+        assert_eq!(moved.path, path("top/a/name"));
+        let target = path("top/a/file");
+        assert_eq!(moved.kind, EntryKind::HardLink { target });
+        let root = Entry::directory(TreePath::root()).in_directory(&path("top"));
+        assert_eq!((root.path, root.kind), (path("top"), EntryKind::Directory));
+    }
 }

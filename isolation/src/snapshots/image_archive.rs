@@ -129,11 +129,8 @@ impl SnapshotStore {
         header.set_cksum();
         let to = archive.get_mut();
         to.write_all(header.as_bytes()).map_err(|error| failed(&error))?;
+        // The layer is an archive itself, so it fills whole blocks.
         reader.write_archive(to, |_| true)?;
-        let rest = usize::try_from(layer.size % 512).unwrap_or_default();
-        if rest > 0 {
-            to.write_all(&[0; 512][rest..]).map_err(|error| failed(&error))?;
-        }
         archive
             .into_inner()
             .and_then(|mut to| to.flush())

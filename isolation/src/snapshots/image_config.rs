@@ -26,20 +26,17 @@ const FIELDS: [&str; 13] = [
 pub(crate) fn image_config(config: &ImageConfig) -> Result<Value> {
     let written = serde_json::to_value(config);
     let written = written.map_err(|error| Error::new(ErrorKind::Corrupt, error.to_string()))?;
-    let mut clean = Map::new();
-    if let Value::Object(fields) = written {
-        for (name, value) in fields {
-            let is_empty = match &value {
-                Value::Null | Value::Bool(false) => true,
-                Value::String(text) => text.is_empty(),
-                Value::Array(items) => items.is_empty(),
-                Value::Object(fields) => fields.is_empty(),
-                _ => false,
-            };
-            if !is_empty && FIELDS.contains(&name.as_str()) {
-                clean.insert(name, value);
-            }
-        }
-    }
+    let is_empty = |value: &Value| match value {
+        Value::Null | Value::Bool(false) => true,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(fields) => fields.is_empty(),
+        _ => false,
+    };
+    let fields = written.as_object().into_iter().flatten();
+    let clean: Map<_, _> = fields
+        .filter(|(name, value)| !is_empty(value) && FIELDS.contains(&name.as_str()))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
     Ok(Value::Object(clean))
 }

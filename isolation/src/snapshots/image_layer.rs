@@ -43,3 +43,19 @@ pub(crate) fn file_header(size: u64) -> tar::Header {
     header.set_cksum();
     header
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_are_measured_as_they_are_written() {
+        let mut measured = Measured::default();
+        measured.write_all(b"a").unwrap();
+        measured.write_all(b"bc").unwrap();
+        measured.flush().unwrap();
+        assert_eq!(measured.size(), 3);
+        let digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(measured.into_digest(), digest);
+    }
+}

@@ -191,6 +191,38 @@ mod tests {
     }
 
     #[test]
+    fn users_of_a_mapping_follow_the_caller() {
+        let mapped = Owners::Mapped { first: 9, count: 3 };
+        assert_eq!([8, 9, 10, 11, 12].map(|id| mapped.inside(id)), [0, 1, 2, 0, 0]);
+    }
+
+    #[test]
+    fn capability_of_another_form_is_left_out() {
+        let saved =
+            |value: &[u8]| -> BTreeMap<String, Bytes> { [(CAPABILITY.to_owned(), value.into())].into() };
+        let version = |length: usize, version: u8| {
+            let mut value = vec![0; length];
+            value[3] = version;
+            value
+        };
+        for owners in [RANGE, Owners::Caller] {
+            for wrong in [
+                version(PLAIN, NAMESPACED_VERSION),
+                version(NAMESPACED, PLAIN_VERSION),
+            ] {
+                assert!(owners.attributes_inside(saved(&wrong)).is_empty());
+                assert!(owners.attributes_outside(&saved(&wrong)).is_empty());
+            }
+        }
+        // That of any root, for the only user of the environment.
+        let one = Owners::Caller.attributes_inside(saved(&version(NAMESPACED, NAMESPACED_VERSION)));
+        assert_eq!(one[CAPABILITY].as_slice(), version(PLAIN, PLAIN_VERSION));
+        let other: BTreeMap<String, Bytes> = [("user.note".to_owned(), b"x".into())].into();
+        assert_eq!(RANGE.attributes_outside(&other), other);
+        assert_eq!(RANGE.attributes_inside(other.clone()), other);
+    }
+
+    #[test]
     fn capability_is_one_of_the_environment_alone() {
         let mut plain = vec![1, 0, 0, PLAIN_VERSION];
         plain.extend([7; 16]);

@@ -178,11 +178,33 @@ mod tests {
                 r#"{"engine_options": {"docker": {"init": true}}}"#,
                 "options of the engine docker",
             ),
+            (
+                r#"{"security": {"add_capabilities": ["SYS_ADMIN"]}}"#,
+                "change the restrictions",
+            ),
+            (
+                r#"{"network": {"expose_host": [5432]}}"#,
+                "reach ports of this machine",
+            ),
         ] {
             let error = check_harmless(&EnvironmentSpec::from_json(json).unwrap()).unwrap_err();
             assert!(error.to_string().contains(why), "{error}");
         }
         let tmpfs = r#"{"mounts": [{"source": {"tmpfs": {}}, "target": "/t"}], "image": "x"}"#;
         check_harmless(&EnvironmentSpec::from_json(tmpfs).unwrap()).unwrap();
+    }
+
+    #[test]
+    fn variable_that_the_snapshot_lacks_is_added() {
+        let (directory, kept) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let store = super::super::SnapshotStore::open(Some(kept.path())).unwrap();
+        let saved = super::super::store::tests::save(&store, "one", directory.path());
+        let options = RestoreOptions {
+            env: [("NEW", "1")].into(),
+            ..RestoreOptions::default()
+        };
+        let (spec, missing) = options.spec(&saved.unwrap()).unwrap();
+        assert_eq!(spec.env.get("NEW").map(String::as_str), Some("1"));
+        assert!(missing.is_empty());
     }
 }

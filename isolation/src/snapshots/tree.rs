@@ -15,15 +15,7 @@ const LARGEST_TREE: u64 = 1 << 30;
 impl Part {
     /// Its entries: each directory before its contents. This blocks.
     pub(crate) fn entries(&self, session: &Session) -> Result<Vec<Entry>> {
-        let mut text = Vec::new();
-        let read = session
-            .content(&self.tree)
-            .take(LARGEST_TREE + 1)
-            .read_to_end(&mut text);
-        if read.map_err(from_reader)? as u64 > LARGEST_TREE {
-            let why = format!("the list of the files of {} is too long", self.name);
-            return Err(Error::new(ErrorKind::Corrupt, why));
-        }
+        let text = self.text(session, LARGEST_TREE)?;
         let mut entries: Vec<Entry> = Vec::new();
         for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
             let entry = serde_json::from_slice(line).map_err(|error| {
@@ -34,6 +26,20 @@ impl Part {
         }
         check(&entries)?;
         Ok(entries)
+    }
+
+    /// The text of the list, which may have `largest` bytes.
+    pub(super) fn text(&self, session: &Session, largest: u64) -> Result<Vec<u8>> {
+        let mut text = Vec::new();
+        let read = session
+            .content(&self.tree)
+            .take(largest + 1)
+            .read_to_end(&mut text);
+        if read.map_err(from_reader)? as u64 > largest {
+            let why = format!("the list of the files of {} is too long", self.name);
+            return Err(Error::new(ErrorKind::Corrupt, why));
+        }
+        Ok(text)
     }
 }
 
@@ -105,7 +111,15 @@ mod tests {
             chunks: Vec::new(),
         };
         let hard = |text: &str| EntryKind::HardLink { target: path(text) };
+        let cut = || EntryKind::Link {
+            target: b"/etc\0/passwd".into(),
+        };
+        let marked = |entry: Entry| Entry {
+            xattrs: [("user.x".to_owned(), b"y".into())].into(),
+            ..entry
+        };
         let root = || at("", EntryKind::Directory);
+        check(&[root(), marked(at("a", file()))]).unwrap();
         check(&[root(), at("a", file()), at("b", hard("a"))]).unwrap();
         for (entries, why) in [
             (vec![], "no root"),
@@ -124,6 +138,8 @@ mod tests {
                 vec![root(), at("a", link()), at("b", hard("a"))],
                 "name of no file",
             ),
+            (vec![root(), at("a", cut())], "has an invalid target"),
+            (vec![root(), marked(at("a", link()))], "has extended attributes"),
         ] {
             let error = check(&entries).unwrap_err();
             assert!(error.to_string().contains(why), "{error}");

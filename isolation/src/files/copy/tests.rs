@@ -179,3 +179,53 @@ fn cancelled_copy_stops_and_leaves_no_file() {
     assert!(copy(&from, &to, Target::Host, &stop).is_err());
     assert_eq!(files.count(""), 1);
 }
+
+#[test]
+fn place_without_a_name_is_a_directory() {
+    let files = Files::new();
+    fs::create_dir_all(files.at("top/sub")).unwrap();
+    let root = Place::on_host(Path::new("/")).unwrap();
+    assert_eq!(root.kind().unwrap(), Some(Kind::Directory));
+    let top = files.place("top/sub/..");
+    assert_eq!(top.kind().unwrap(), Some(Kind::Directory));
+    #[cfg(target_os = "linux")]
+    assert_eq!(top.into_directory().unwrap().names().unwrap(), ["sub"]);
+    let error = Place::on_host(&files.at("top/none/..")).err().unwrap();
+    assert!(error.to_string().contains("cannot open the directory"), "{error}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn place_that_is_no_directory_is_an_error() {
+    let files = Files::new();
+    fs::write(files.at("file"), "content").unwrap();
+    let error = files.place("file").into_directory().unwrap_err().to_string();
+    assert!(
+        error.contains("cannot open the directory") && error.contains("file"),
+        "{error}"
+    );
+    assert_eq!(files.place("file").read(4).unwrap().unwrap(), b"cont");
+    assert_eq!(files.place(".").read(4).unwrap(), None);
+}
+
+/// The memory of a process begins where nothing is.
+#[cfg(target_os = "linux")]
+#[test]
+fn failed_copy_of_a_file_leaves_no_part() {
+    let files = Files::new();
+    let memory = || Place::on_host(Path::new("/proc/self/mem")).unwrap();
+    let error = memory().read(4).unwrap_err().to_string();
+    assert!(error.contains("cannot read /proc/self/mem"), "{error}");
+    let target = Target::Environment;
+    copy(&memory(), &files.place("to"), target, &Stop::default()).unwrap_err();
+    assert_eq!(files.count("."), 0);
+}
+
+#[test]
+fn tree_that_is_too_deep_is_not_copied() {
+    let files = Files::new();
+    fs::create_dir_all(files.at("from").join("d/".repeat(DEEPEST + 1))).unwrap();
+    let error = files.copy("from", "to").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(error.to_string().contains("copy an archive of it"), "{error}");
+}

@@ -18,6 +18,7 @@ mod session;
 mod verify;
 pub(crate) mod writer;
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
@@ -77,21 +78,7 @@ impl SnapshotStore {
     /// the one that `ISOLATE_SNAPSHOT_STORE` names, then `$XDG_DATA_HOME/isolate/snapshots`, then
     /// `~/.local/share/isolate/snapshots`.
     pub fn open(directory: Option<&Path>) -> Result<Self> {
-        let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-        let named = directory
-            .map(Path::to_owned)
-            .or_else(|| variable(VARIABLE).map(PathBuf::from));
-        let data = || {
-            let data = variable("XDG_DATA_HOME").map(PathBuf::from);
-            let data = data.filter(|path| path.is_absolute());
-            let home = variable("HOME").map(|home| Path::new(&home).join(".local/share"));
-            data.or(home).map(|data| data.join("isolate/snapshots"))
-        };
-        let path = named.or_else(data).ok_or_else(|| {
-            Error::invalid(format!(
-                "neither {VARIABLE} nor HOME names a directory for snapshots; set one of them"
-            ))
-        })?;
+        let path = place(directory, |name| std::env::var_os(name))?;
         Self::with_disk(&path, Arc::new(RealDisk))
     }
 
@@ -290,5 +277,24 @@ impl SnapshotStore {
     }
 }
 
+/// The directory of a store: this one, or that of the environment.
+fn place(directory: Option<&Path>, variable: impl Fn(&str) -> Option<OsString>) -> Result<PathBuf> {
+    let variable = |name: &str| variable(name).filter(|value| !value.is_empty());
+    let named = directory
+        .map(Path::to_owned)
+        .or_else(|| variable(VARIABLE).map(PathBuf::from));
+    let data = || {
+        let data = variable("XDG_DATA_HOME").map(PathBuf::from);
+        let data = data.filter(|path| path.is_absolute());
+        let home = variable("HOME").map(|home| Path::new(&home).join(".local/share"));
+        data.or(home).map(|data| data.join("isolate/snapshots"))
+    };
+    named.or_else(data).ok_or_else(|| {
+        Error::invalid(format!(
+            "neither {VARIABLE} nor HOME names a directory for snapshots; set one of them"
+        ))
+    })
+}
+
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -56,6 +56,8 @@ pub(crate) struct PackWriter {
     /// The bytes of packs that were written.
     bytes: u64,
     made: Vec<PathBuf>,
+    /// A pack of this size is complete.
+    largest: u64,
 }
 
 #[derive(Debug)]
@@ -77,6 +79,7 @@ impl PackWriter {
             written: HashSet::new(),
             bytes: 0,
             made: Vec::new(),
+            largest: PACK_SIZE,
         }
     }
 
@@ -125,7 +128,7 @@ impl PackWriter {
             pack.buffer.clear();
         }
         self.written.insert(digest);
-        if pack.offset >= PACK_SIZE {
+        if pack.offset >= self.largest {
             self.complete()?;
         }
         Ok(())
@@ -257,4 +260,65 @@ fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
     let mut array = [0; N];
     array.copy_from_slice(bytes);
     array
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::snapshots::store::disk::RealDisk;
+
+    #[test]
+    fn pack_that_is_large_is_followed_by_another() {
+        let (new, packs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let mut writer = PackWriter::new(Arc::new(RealDisk), new.path().into(), packs.path().into());
+        writer.largest = 20;
+        let chunks = [&b"one"[..], b"two, which is longer", b"three"];
+        for chunk in chunks {
+            writer.add(Digest::of(chunk), chunk).unwrap();
+        }
+        let made = writer.finish().unwrap();
+        let read: Vec<_> = made
+            .iter()
+            .map(|path| read_index(&File::open(path).unwrap()).unwrap().unwrap().len())
+            .collect();
+        assert_eq!(read, [2, 1]);
+        assert_eq!(std::fs::read_dir(new.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn index_that_leads_elsewhere_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("pack");
+        let read = |offset, stored, length| {
+            let location = Location {
+                offset,
+                stored,
+                length,
+            };
+            let index = write_index(&[(Digest::of(b"x"), location)]);
+            let mut pack = [&HEAD[..], b"x", &index].concat();
+            pack.extend_from_slice(Digest::of(&index).as_bytes());
+            pack.extend_from_slice(&1_u64.to_le_bytes());
+            pack.extend_from_slice(TAIL);
+            std::fs::write(&path, pack).unwrap();
+            read_index(&File::open(&path).unwrap())
+                .unwrap()
+                .map(|found| found.len())
+        };
+        assert_eq!(read(8, 1, 1), Ok(1));
+        for (offset, stored, length) in [
+            (9, 1, 1),
+            (u64::MAX, 1, 1),
+            (8, 2, 2),
+            (8, 1, 0),
+            (8, 1, LARGEST_CHUNK + 1),
+        ] {
+            let found = read(offset, stored, length);
+            assert_eq!(
+                found,
+                Err("its index is invalid".to_owned()),
+                "{offset} {stored} {length}"
+            );
+        }
+    }
 }

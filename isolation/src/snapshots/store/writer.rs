@@ -112,14 +112,7 @@ pub(crate) fn to_writer(error: std::io::Error) -> Error {
 }
 
 fn carried(error: std::io::Error, what: &str) -> Error {
-    if error.get_ref().is_some_and(|inner| inner.is::<Error>()) {
-        let carried = error
-            .into_inner()
-            .and_then(|inner| inner.downcast::<Error>().ok());
-        return match carried {
-            Some(error) => *error,
-            None => Error::new(ErrorKind::Io, "the input ended with an error"),
-        };
-    }
-    Error::new(ErrorKind::Io, format!("{what}: {error}"))
+    error
+        .downcast::<Error>()
+        .unwrap_or_else(|error| Error::new(ErrorKind::Io, format!("{what}: {error}")))
 }

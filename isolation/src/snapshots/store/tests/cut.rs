@@ -109,3 +109,39 @@ fn damaged_chunk_of_a_repeated_content_is_replaced() {
     session.content(&known[0]).read_to_end(&mut read).unwrap();
     assert!(read == before);
 }
+
+/// Returns these outcomes one after the other.
+struct Scripted(Vec<io::Result<&'static [u8]>>);
+
+impl Read for Scripted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.0.is_empty() {
+            return Ok(0);
+        }
+        let bytes = self.0.remove(0)?;
+        buffer[..bytes.len()].copy_from_slice(bytes);
+        Ok(bytes.len())
+    }
+}
+
+#[test]
+fn interrupted_read_is_repeated_and_an_error_is_not() {
+    let home = tempfile::tempdir().unwrap();
+    let mut writer = open(home.path()).writer().unwrap();
+    let interrupted = || Err(io::ErrorKind::Interrupted.into());
+    let (size, _) = writer
+        .content(
+            Scripted(vec![Ok(b"one"), interrupted(), Ok(b"two"), interrupted()]),
+            &[],
+        )
+        .unwrap();
+    assert_eq!(size, 6);
+    let failing = Scripted(vec![
+        Ok(b"one"),
+        Err(io::Error::other("the cable is cut")),
+        Ok(b"two"),
+    ]);
+    let error = writer.content(failing, &[]).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Io);
+    assert!(error.to_string().contains("the cable is cut"), "{error}");
+}

@@ -2,6 +2,9 @@
 
 mod crash;
 mod cut;
+mod exchange;
+mod faults;
+mod parts;
 
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStrExt;
@@ -51,13 +54,25 @@ fn manifest(name: &str, part: crate::snapshots::Part) -> Manifest {
 }
 
 /// Saves a directory.
-fn save(store: &SnapshotStore, name: &str, directory: &Path) -> Result<Snapshot> {
+pub(in crate::snapshots) fn save(store: &SnapshotStore, name: &str, directory: &Path) -> Result<Snapshot> {
+    save_with(store, name, directory, |_| ())
+}
+
+/// Saves a directory with a changed manifest.
+fn save_with(
+    store: &SnapshotStore,
+    name: &str,
+    directory: &Path,
+    change: impl FnOnce(&mut Manifest),
+) -> Result<Snapshot> {
     let progress = Reporter::new(&OnProgress::default(), "root".into());
     let stop = Stop::default();
     let mut part = PartWriter::new(store.writer()?, PartKind::Root, None, progress, true, &stop);
     part.add_directory(directory)?;
     let (writer, part, _) = part.finish()?;
-    Ok(store.publish(writer, manifest(name, part))?.0)
+    let mut manifest = manifest(name, part);
+    change(&mut manifest);
+    Ok(store.publish(writer, manifest)?.0)
 }
 
 #[test]

@@ -1,0 +1,48 @@
+//! Extended headers.
+
+use super::*;
+
+#[test]
+fn times_are_written_and_read() {
+    for (seconds, nanos, text) in [
+        (0, 0, "0"),
+        (1_700_000_000, 250_000_000, "1700000000.250000000"),
+        (-1, 500_000_000, "-0.500000000"),
+        (-3, 250_000_000, "-2.750000000"),
+        (-3, 0, "-3"),
+    ] {
+        assert_eq!(written_time(seconds, nanos), text);
+        assert_eq!(read_time(text), Some((seconds, nanos)), "{text}");
+    }
+}
+
+#[test]
+fn length_of_a_record_counts_itself() {
+    for size in [1, 5, 86, 87, 88, 89, 90, 985, 986, 987, 990, 9983, 9984, 9985] {
+        let mut text = Vec::new();
+        record(&mut text, "path", &vec![b'x'; size]);
+        let length: usize = String::from_utf8_lossy(&text)
+            .split(' ')
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap();
+        assert_eq!(length, text.len(), "{size}");
+    }
+}
+
+#[test]
+fn size_without_room_is_in_the_extended_header() {
+    let path = TreePath::normal(b"file").unwrap();
+    let text = |size| {
+        let chunks = Vec::new();
+        let kind = EntryKind::File { size, chunks };
+        let entry = Entry {
+            kind,
+            ..Entry::directory(path.clone())
+        };
+        String::from_utf8(extensions(&entry)).unwrap()
+    };
+    assert_eq!(text((1 << 33) - 1), "");
+    assert_eq!(text(1 << 33), "19 size=8589934592\n");
+}
