@@ -255,17 +255,15 @@ impl GroupSpec {
             .keys()
             .map(String::as_str)
             .find(|name| is_left(name));
-        while let Some(name) = next {
-            let met = path.iter().position(|known| *known == name);
+        // Every remaining service depends on another remaining one.
+        while let Some(name) = next.filter(|name| !path.contains(name)) {
             path.push(name);
-            if let Some(first) = met {
-                return path.split_off(first);
-            }
-            // Every remaining service depends on another remaining one.
             let mut needed = self.services[name].depends_on.keys().map(String::as_str);
             next = needed.find(|needed| is_left(needed));
         }
-        path
+        let first = path.iter().position(|known| Some(*known) == next);
+        path.extend(next);
+        path.split_off(first.unwrap_or_default())
     }
 }
 

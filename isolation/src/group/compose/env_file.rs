@@ -114,8 +114,7 @@ fn unescaped(text: &str) -> String {
                 Some('t') => result.push('\t'),
                 Some('$') => result.push_str("$$"),
                 Some(other @ ('"' | '\\')) => result.push(other),
-                Some(other) => result.extend(['\\', other]),
-                None => result.push('\\'),
+                other => result.extend(Some('\\').into_iter().chain(other)),
             },
             (c, false) => result.push(c),
         }
@@ -149,6 +148,9 @@ mod tests {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .into();
         assert_eq!(read, expected);
+        let escapes = r#"A="a\nb\rc\\d\"e\zf""#;
+        let read = parse(escapes, &Known::new()).unwrap();
+        assert_eq!(read["A"], "a\nb\rc\\d\"e\\zf");
     }
 
     #[test]

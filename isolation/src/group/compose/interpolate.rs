@@ -190,5 +190,9 @@ mod tests {
             let error = interpolate(text, &known(), &mut BTreeSet::new()).unwrap_err();
             assert!(error.contains(part), "{text}: {error}");
         }
+        let long = [("A".to_owned(), "x".repeat(LONGEST))].into();
+        interpolate("$A", &long, &mut BTreeSet::new()).unwrap();
+        let error = interpolate("$A$A", &long, &mut BTreeSet::new()).unwrap_err();
+        assert!(error.contains("longer than 1 MiB"), "{error}");
     }
 }

@@ -314,6 +314,8 @@ fn empty_service() -> Service {
 }
 
 #[cfg(test)]
+mod form_tests;
+#[cfg(test)]
 mod key_tests;
 #[cfg(test)]
 mod resource_tests;

@@ -199,14 +199,13 @@ impl<'a> Reading<'a> {
     }
 }
 
-/// Removes `.` and `..` from the text of a path.
+/// Removes `..` from the text of an absolute path. Its components are never `.`.
 fn clean(path: &Path) -> PathBuf {
     use std::path::Component;
 
     let mut clean = PathBuf::new();
     for part in path.components() {
         match part {
-            Component::CurDir => {}
             Component::ParentDir => {
                 clean.pop();
             }

@@ -214,6 +214,9 @@ mod tests {
             panic!()
         };
         assert_eq!((entries[1].line, entries[4].line), (2, 7));
+        let tree = read("a: &a {u: 1}\nb: &b {u: 2, v: 3}\nc: &c ~\nd: {<<: [*a, *b], w: *c}\n").unwrap();
+        let shown = text(&tree);
+        assert!(shown.ends_with(r#"d={w=null u="1" v="3"}}"#), "{shown}");
     }
 
     #[test]

@@ -47,6 +47,18 @@ fn every_fault_of_a_group_is_reported() {
             assert!(error.contains(part), "{services}: {error}");
         }
     }
+    for (text, part) in [
+        (r#"{"name":"g","services":[]}"#, "services"),
+        (r#"{"name":7}"#, "name"),
+        (
+            r#"{"name":"g","networks":{"n":{}},"services":{"a":{"network":{"own":{"n":{}}}}}}"#,
+            "service a: the network n is one of the group, too; choose another name",
+        ),
+    ] {
+        let read = GroupSpec::from_json(text);
+        let error = read.and_then(|group| group.validate()).unwrap_err().to_string();
+        assert!(error.contains(part), "{text}: {error}");
+    }
 }
 
 #[test]
