@@ -1,6 +1,5 @@
 //! The volumes of a running group.
 
-use std::fmt;
 use std::sync::Arc;
 
 use crate::engine::Engine;
@@ -13,14 +12,6 @@ pub(crate) struct GroupVolumes {
     engine: Arc<dyn Engine>,
     lifetime: Lifetime,
     volumes: Vec<ProvidedVolume>,
-}
-
-impl fmt::Debug for GroupVolumes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list()
-            .entries(self.volumes.iter().map(|one| &one.name))
-            .finish()
-    }
 }
 
 impl GroupVolumes {

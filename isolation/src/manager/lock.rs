@@ -249,6 +249,8 @@ mod tests {
             before.differences(&arm)[0],
             "the lock has no image for linux/arm64"
         );
+        let without = lock(r#"{"version": 1, "features": []}"#);
+        assert_eq!(before.differences(&without)[0], "it has no image");
         let error = EnvironmentLock::from_json(r#"{"version": 2, "features": []}"#).unwrap_err();
         assert!(error.to_string().contains("reads version 1"), "{error}");
     }

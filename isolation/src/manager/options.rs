@@ -116,3 +116,14 @@ impl Reaper {
         }
     }
 }
+
+#[cfg(all(test, unix))]
+#[test]
+fn named_reaper_is_used_as_it_is() {
+    let program = PathBuf::from("/opt/isolate");
+    let named = Reaper::Program(program.clone());
+    named.check().unwrap();
+    assert_eq!(named.program(), Some(program));
+    Reaper::Off.check().unwrap();
+    assert_eq!(Reaper::Off.program(), None);
+}

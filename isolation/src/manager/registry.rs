@@ -384,3 +384,12 @@ pub(super) fn with_rejected(error: Error, rejected: &[RejectedEngine]) -> Error 
     }
     Error::not_found(text)
 }
+
+#[cfg(test)]
+#[test]
+fn name_of_a_group_lists_some_of_its_members() {
+    let all = ["x", "g/6", "g/1", "g/2", "g/3", "g/4", "g/5", "gh/1"];
+    let text = of_group(all.into_iter(), "g").unwrap();
+    assert!(text.contains(": g/1, g/2, g/3, g/4, g/5 and 1 more;"), "{text}");
+    assert_eq!(of_group(all.into_iter(), "h"), None);
+}

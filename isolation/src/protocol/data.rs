@@ -59,6 +59,12 @@ mod tests {
             let read: Data = serde_json::from_str(&text).unwrap();
             assert_eq!(read.into_bytes().unwrap(), bytes, "{text}");
         }
+        for (bytes, shown) in [
+            (&b"hunter2"[..], "Data(7 characters)"),
+            (b"\xff", "Data(4 characters)"),
+        ] {
+            assert_eq!(format!("{:?}", Data::of(bytes)), shown);
+        }
         let wrong = Data::Base64("%".into()).into_bytes().unwrap_err();
         assert!(wrong.to_string().contains("base64"), "{wrong}");
     }

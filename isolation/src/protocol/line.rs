@@ -120,4 +120,12 @@ mod tests {
         assert!(matches!(lines.next().await, Err(LineError::TooLong)));
         assert!(lines.buffer.capacity() < 4 * LINE);
     }
+
+    #[test]
+    fn message_that_is_too_long_is_an_error() {
+        line(&"x".repeat(LINE - 3)).unwrap();
+        let error = line(&"x".repeat(LINE)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(error.to_string().contains("and a line at most"), "{error}");
+    }
 }

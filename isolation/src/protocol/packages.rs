@@ -151,5 +151,13 @@ mod tests {
         assert_eq!(options.timeout, Some(Duration::from_secs(300)));
         let address = "https://me:hunter2@h/simple".to_owned();
         assert_eq!(options.index, PackageIndex::Address(address));
+        for (more, index) in [
+            ("", PackageIndex::Public),
+            (r#", "index": "none""#, PackageIndex::None),
+        ] {
+            let text = format!(r#"{{"environment": "x"{more}}}"#);
+            let read: InstallPackages = serde_json::from_str(&text).unwrap();
+            assert_eq!(read.options().index, index, "{text}");
+        }
     }
 }

@@ -15,8 +15,8 @@ use super::programs::COPIED;
 use super::{Start, expose, forward};
 use crate::engines::basic::BasicEngine;
 use crate::{
-    BoxFuture, Command, CopySource, EngineChoice, Environment, EnvironmentSpec, ErrorKind, Execution,
-    Manager, Registry, Result,
+    BoxFuture, Chunk, Command, CopySource, EngineChoice, Environment, EnvironmentSpec, ErrorKind, Execution,
+    ExitStatus, Manager, Registry, Result, RunningProcess, Signal,
 };
 
 #[derive(Debug)]
@@ -240,4 +240,61 @@ async fn port_inside_is_reached_through_a_command() {
     let taken = forward(start, at, target).await.unwrap_err();
     assert_eq!(taken.kind(), ErrorKind::Conflict, "{taken}");
     drop(relay);
+}
+
+/// A command that only prints.
+#[derive(Debug)]
+struct Printing(Vec<Chunk>);
+
+struct Printed(std::vec::IntoIter<Chunk>);
+
+impl Start for Printing {
+    fn start<'a>(&'a self, command: &'a Command) -> BoxFuture<'a, Result<Execution>> {
+        let printed = Printed(self.0.clone().into_iter());
+        let execution = Execution::new(Box::new(printed), None, command);
+        Box::pin(std::future::ready(Ok(execution)))
+    }
+}
+
+impl RunningProcess for Printed {
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Chunk>>> {
+        Box::pin(std::future::ready(Ok(self.0.next())))
+    }
+
+    fn wait(&mut self) -> BoxFuture<'_, Result<ExitStatus>> {
+        Box::pin(std::future::ready(Ok(ExitStatus::from_code(1))))
+    }
+
+    fn kill(&mut self, _: Signal) -> BoxFuture<'_, Result<()>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+#[tokio::test]
+async fn output_of_a_strange_program_is_bounded() {
+    let endless = Chunk::Stdout(vec![b'x'; 1 << 20].into());
+    let error = expose(Arc::new(Printing(vec![endless])), 80, local(1)).await;
+    let error = error.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Engine);
+    assert!(error.to_string().contains("something else than lines"), "{error}");
+    // Of its errors, only the beginning is kept.
+    let mut errors = vec![Chunk::Stderr("address already in use\n".into())];
+    errors.push(Chunk::Stderr(vec![b'x'; 1 << 20].into()));
+    errors.push(Chunk::Stderr("last words".into()));
+    let error = expose(Arc::new(Printing(errors)), 80, local(1))
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    assert!(!format!("{error:?}").contains("last words"));
+}
+
+#[tokio::test]
+async fn command_without_an_input_ends_the_connection() {
+    let target = (Ipv4Addr::LOCALHOST.into(), 80);
+    let start = Arc::new(Printing(vec![Chunk::Stdout("text".into())]));
+    let (_relay, at) = forward(start, local(0), target).await.unwrap();
+    let mut stream = TcpStream::connect(at).await.unwrap();
+    let mut reply = Vec::new();
+    let read = timeout(Duration::from_secs(60), stream.read_to_end(&mut reply)).await;
+    assert_eq!(read.unwrap().unwrap(), 0);
 }

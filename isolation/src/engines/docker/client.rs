@@ -23,14 +23,15 @@ impl DockerEngine {
 
     /// The client, which the first use looks for.
     pub(super) async fn find_client(&self) -> engine_api::Result<&Docker> {
-        let find = async || {
-            let docker = Docker::from_env().await?;
-            Ok(match self.prepare {
-                Some(prepare) => prepare(docker),
-                None => docker,
-            })
-        };
-        self.client.get_or_try_init(find).await
+        self.client.get_or_try_init(|| self.look_for_client()).await
+    }
+
+    async fn look_for_client(&self) -> engine_api::Result<Docker> {
+        let docker = Docker::from_env().await?;
+        Ok(match self.prepare {
+            Some(prepare) => prepare(docker),
+            None => docker,
+        })
     }
 
     /// The caller or the variable that names the daemon. An unusable context names one, too.

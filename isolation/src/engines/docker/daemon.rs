@@ -245,4 +245,17 @@ mod tests {
         assert!(daemon(r#"{"OSType":"windows"}"#).unusable().is_some());
         assert!(daemon(r#"{"OSType":"linux"}"#).unusable().is_none());
     }
+
+    #[test]
+    fn storage_without_quotas_is_named() {
+        let why = |driver: &str, status: &str| {
+            daemon(&format!(r#"{{"Driver":"{driver}","DriverStatus":[{status}]}}"#)).has_no_quota()
+        };
+        let snapshotter = r#"["driver-type","io.containerd.snapshotter.v1"]"#;
+        let text = why("overlayfs", snapshotter).unwrap();
+        assert_eq!(text, "the snapshotter overlayfs ignores the size");
+        let text = why("overlay2", r#"["Backing Filesystem","extfs"]"#).unwrap();
+        assert!(text.contains("only on xfs, not on extfs"), "{text}");
+        assert_eq!(why("overlay2", r#"["Backing Filesystem","xfs"]"#), None);
+    }
 }

@@ -185,4 +185,10 @@ mod tests {
             ("no", None)
         );
     }
+
+    #[test]
+    fn health_without_a_check_is_not_reported() {
+        let none: Reported = engine_api::from_json(br#"{"Status": "none", "Log": []}"#).unwrap();
+        assert_eq!(found(&none), None);
+    }
 }

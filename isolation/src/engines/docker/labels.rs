@@ -368,4 +368,21 @@ mod tests {
         let error = of(&EnvironmentId::random(), "web", &spec).unwrap_err();
         assert!(error.to_string().contains(SESSION), "{error}");
     }
+
+    #[test]
+    fn port_is_shown_as_docker_does() {
+        for (json, shown) in [
+            (r#"{"PrivatePort": 80, "Type": "tcp"}"#, "80/tcp"),
+            (
+                r#"{"IP": "0.0.0.0", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"}"#,
+                "0.0.0.0:8080->80/tcp",
+            ),
+            (
+                r#"{"IP": "::1", "PrivatePort": 53, "PublicPort": 5353, "Type": "udp"}"#,
+                "[::1]:5353->53/udp",
+            ),
+        ] {
+            assert_eq!(port(&engine_api::from_json(json.as_bytes()).unwrap()), shown);
+        }
+    }
 }

@@ -139,4 +139,15 @@ mod tests {
         assert_eq!(position.arrives(at(1)), Arrival::New);
         assert_eq!(position.arrives(None), Arrival::New);
     }
+
+    #[test]
+    fn time_of_an_old_line_is_forgotten() {
+        let mut position = Position::default();
+        for seconds in 0..=KNOWN as u64 {
+            assert_eq!(position.arrives(at(seconds)), Arrival::New);
+        }
+        // Only the first one is unknown: the others are repeated.
+        assert_eq!(position.arrives(at(0)), Arrival::New);
+        assert_eq!(position.known.len(), KNOWN);
+    }
 }

@@ -207,4 +207,18 @@ mod tests {
         fs::create_dir(directory.path().join("only")).unwrap();
         assert!(Sample::of(directory.path(), true).is_none());
     }
+
+    #[cfg(unix)]
+    #[test]
+    fn file_whose_name_is_no_text_is_not_the_sample() {
+        use std::os::unix::ffi::OsStrExt;
+
+        let directory = tempfile::tempdir().unwrap();
+        let odd = std::ffi::OsStr::from_bytes(b"\xff");
+        fs::write(directory.path().join(odd), "1").unwrap();
+        assert!(Sample::of(directory.path(), true).is_none());
+        fs::write(directory.path().join("z"), "22").unwrap();
+        let sample = Sample::of(directory.path(), true).unwrap();
+        assert_eq!((sample.below.as_deref(), sample.size), (Some("z"), 2));
+    }
 }

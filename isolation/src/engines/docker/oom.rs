@@ -152,4 +152,23 @@ mod tests {
         let seen = [0, 1, 1, 2, 0, 1].map(|counter| reported.counts(counter));
         assert_eq!(seen, [false, true, false, true, false, true]);
     }
+
+    #[test]
+    fn list_of_reported_kills_is_bounded() {
+        let reported = ReportedKills::default();
+        let start = CommandStart {
+            exec: "shell",
+            at: Instant::now(),
+            after_exec: Duration::ZERO,
+        };
+        for time in 1..=2 * MOST as i64 {
+            let kills = Kills {
+                exec_start: Some(0),
+                times: vec![time],
+                since_start: 0,
+            };
+            reported.report(start, &kills);
+        }
+        assert!(reported.reports.lock().unwrap().len() <= MOST);
+    }
 }

@@ -197,7 +197,8 @@ mod tests {
     fn published_ports_are_read_from_inspect() {
         let text = r#"{"NetworkSettings":{"Ports":{"80/tcp":[{"HostIp":"127.0.0.1","HostPort":"4001"}],
             "53/udp":[{"HostIp":"0.0.0.0","HostPort":"4002"},{"HostIp":"::","HostPort":"4002"},
-            {"HostIp":"127.0.0.1","HostPort":"4003"}],"90/tcp":null,"91/tcp":[]}}}"#;
+            {"HostIp":"127.0.0.1","HostPort":"4003"}],"90/tcp":null,"91/tcp":[],"odd":[{"HostPort":"1"}],
+            "92/tcp":[{"HostPort":""}],"x/tcp":[{"HostPort":"1"}],"93/odd":[{"HostPort":"1"}]}}}"#;
         let container: Container = engine_api::from_json(text.as_bytes()).unwrap();
         let at = |host: &str| {
             let mut found: Vec<_> = endpoints_at(&container, host)

@@ -302,4 +302,15 @@ mod tests {
         assert_eq!(less.cap_add.len(), CAPABILITIES.len() - 2);
         assert!(host(r#"{"drop_capabilities": ["ALL"]}"#).cap_add.is_empty());
     }
+
+    #[test]
+    fn podman_gets_all_capabilities_by_their_name() {
+        let all = host_on(true, r#"{"add_capabilities": ["ALL"]}"#);
+        assert!(all.cap_add.iter().any(|name| name == "ALL"), "{:?}", all.cap_add);
+        assert!(
+            !all.cap_drop.iter().any(|name| name == "SYS_ADMIN"),
+            "{:?}",
+            all.cap_drop
+        );
+    }
 }

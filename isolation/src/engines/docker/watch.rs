@@ -229,4 +229,12 @@ mod tests {
         });
         assert_eq!((exits.next(), exits.next()), (Some(true), Some(false)));
     }
+
+    #[test]
+    fn time_of_an_old_daemon_has_whole_seconds() {
+        let event: Event = engine_api::from_json(br#"{"time": 5}"#).unwrap();
+        assert_eq!(time(&event), UNIX_EPOCH + Duration::from_secs(5));
+        let event: Event = engine_api::from_json(br#"{"time": 5, "timeNano": 5000000007}"#).unwrap();
+        assert_eq!(time(&event), UNIX_EPOCH + Duration::new(5, 7));
+    }
 }

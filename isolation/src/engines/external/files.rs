@@ -85,9 +85,8 @@ impl Passed {
 
 /// Writes a new file in a new directory of this user alone.
 fn write(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
-    if let Some(directory) = path.parent() {
-        DirBuilder::new().mode(0o700).create(directory)?;
-    }
+    let directory = path.parent().unwrap_or(path);
+    DirBuilder::new().mode(0o700).create(directory)?;
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)

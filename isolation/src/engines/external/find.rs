@@ -78,7 +78,16 @@ mod tests {
         let safe = place(base.path(), "safe", "isolation-engine-b", 0o755);
         place(base.path(), "safe", "isolation-engine-Bad Name", 0o755);
         place(base.path(), "safe", "other-engine-c", 0o755);
-        let path = std::env::join_paths([&open, &safe, Path::new("safe"), Path::new("/no/such")]).unwrap();
+        // The first one that may run is used.
+        let later = place(base.path(), "later", "isolation-engine-b", 0o755);
+        let others = [Path::new("safe"), Path::new("/no/such")];
+        let path = std::env::join_paths(
+            [&open, &safe, &later]
+                .map(|path| path.as_path())
+                .iter()
+                .chain(&others),
+        );
+        let path = path.unwrap();
         let found = find(None, Some(&path));
         let names: Vec<&str> = found.iter().map(Engine::name).collect();
         assert_eq!(names, ["a", "b"]);

@@ -235,3 +235,66 @@ pub(super) fn unexpected(item: &Item) -> Error {
     let text = format!("the program of the engine sent {what} at the wrong time");
     Error::new(ErrorKind::Engine, text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::watch::Observed;
+    use crate::environment::id::EnvironmentId;
+    use crate::protocol::data::Data;
+
+    fn stream(allowed: i64) -> (Stream, mpsc::UnboundedReceiver<Item>) {
+        let (items, received) = mpsc::unbounded_channel();
+        let stream = Stream {
+            items,
+            allowed: Arc::new(AtomicI64::new(allowed)),
+            queued: Arc::default(),
+            credit: Arc::new(Semaphore::new(0)),
+        };
+        (stream, received)
+    }
+
+    #[test]
+    fn output_beyond_the_window_is_a_fault() {
+        let (stream, mut received) = stream(3);
+        let output = || Answer {
+            output: Some(crate::protocol::answer::Output::Stdout(Data::of(b"ab"))),
+            ..Answer::to(1)
+        };
+        stream.take(output()).unwrap();
+        assert!(matches!(received.try_recv(), Ok(Item::Output(_))));
+        let why = stream.take(output()).unwrap_err();
+        assert_eq!(why, "it sent more output than was asked for");
+        assert!(received.try_recv().is_err(), "it is not passed on");
+    }
+
+    #[test]
+    fn gaps_that_nobody_reads_are_bounded() {
+        let (stream, _received) = stream(1);
+        let gap = || Answer {
+            missed: Some(1),
+            ..Answer::to(1)
+        };
+        let sent = (0..2 * u64::from(WINDOW)).take_while(|_| stream.take(gap()).is_ok());
+        assert_eq!(sent.count() as u64, u64::from(WINDOW) + 1);
+    }
+
+    #[test]
+    fn item_at_the_wrong_time_is_named() {
+        let report = Report {
+            id: EnvironmentId::random(),
+            name: "web".to_owned(),
+            observed: Observed::Paused,
+        };
+        for (item, what) in [
+            (Item::Report(report), "a report"),
+            (Item::Started, "a start"),
+            (Item::End(Ok(Map::new())), "an end"),
+        ] {
+            let error = unexpected(&item);
+            assert_eq!(error.kind(), ErrorKind::Engine);
+            let text = format!("the program of the engine sent {what} at the wrong time");
+            assert!(error.to_string().contains(&text), "{error}");
+        }
+    }
+}

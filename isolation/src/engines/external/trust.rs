@@ -162,4 +162,33 @@ mod tests {
         symlink(&round, &round).unwrap();
         assert!(reason(&round).contains("links"));
     }
+
+    #[test]
+    fn file_of_another_user_is_not_trusted() {
+        // Only root can give a file to another user.
+        if !rustix::process::geteuid().is_root() {
+            return;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let program = program(directory.path(), 0o755);
+        for path in [program.as_path(), directory.path()] {
+            std::os::unix::fs::chown(path, Some(54_321), None).unwrap();
+            let why = reason(&program);
+            assert!(why.contains("belongs to the user 54321"), "{why}");
+            assert!(
+                why.starts_with(&path.canonicalize().unwrap().display().to_string()),
+                "{why}"
+            );
+            std::os::unix::fs::chown(path, Some(0), None).unwrap();
+        }
+        check(&program).unwrap();
+        let special = directory.path().join("isolation-engine-socket");
+        let _listener = std::os::unix::net::UnixListener::bind(&special).unwrap();
+        assert!(reason(&special).contains("is not a file"), "{}", reason(&special));
+        assert!(
+            reason(Path::new("/")).contains("is not a file"),
+            "{}",
+            reason(Path::new("/"))
+        );
+    }
 }

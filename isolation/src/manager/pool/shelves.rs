@@ -182,3 +182,25 @@ impl Chosen {
             && self.features == spec.required_features()
     }
 }
+
+#[cfg(all(test, unix))]
+#[test]
+fn oldest_choice_of_an_engine_is_forgotten() {
+    use std::sync::Arc;
+
+    use crate::engine::capabilities::Capabilities;
+    use crate::engines::basic::BasicEngine;
+
+    let selection = Selection {
+        engine: Arc::new(BasicEngine::new()),
+        capabilities: Capabilities::new(IsolationLevel::Process),
+        rejected: Vec::new(),
+    };
+    let (mut shelves, spec) = (Shelves::default(), EnvironmentSpec::default());
+    let choice = |number: usize| EngineChoice::Named(number.to_string());
+    for number in 0..=MOST_CHOICES {
+        shelves.remember(&choice(number), &spec, &selection);
+    }
+    assert!(shelves.chosen(&choice(0), &spec).is_none());
+    assert!((1..=MOST_CHOICES).all(|number| shelves.chosen(&choice(number), &spec).is_some()));
+}

@@ -167,7 +167,9 @@ mod tests {
     fn lines_have_the_number_of_their_step() {
         let mut log = BuildLog::default();
         let mut shown = String::new();
+        let waiting = field(1, &[field(1, b"d"), field(3, b"[1/1] RUN make")].concat());
         for trace in [
+            waiting,
             step("[1/1] RUN make", false, ""),
             output("one\ntw"),
             output("o\nthree"),

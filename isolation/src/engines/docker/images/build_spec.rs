@@ -160,18 +160,20 @@ impl BuildSpec {
                 .with_builder(Builder::BuildKit)
                 .map(|_| Builder::BuildKit)?,
         };
-        for builder in [first, Builder::BuildKit] {
+        let mut builder = first;
+        loop {
             let options = self.options(builder);
             let prepared = self.timeless_context()?.prepare(&options);
             let prepared = prepared.await.map_err(to_error)?;
             match prepared.unsupported {
                 _ if builder == Builder::BuildKit && in_session => return Ok((prepared, options)),
-                Some(_) if self.builder.is_none() && builder == Builder::Classic => {}
+                Some(_) if self.builder.is_none() && builder == Builder::Classic => {
+                    builder = Builder::BuildKit;
+                }
                 Some(error) => return Err(Error::new(ErrorKind::Unsupported, error.to_string())),
                 None => return Ok((prepared, options)),
             }
         }
-        Err(Error::invalid("no builder builds this Dockerfile"))
     }
 
     /// The text for errors.
@@ -205,6 +207,7 @@ mod tests {
         };
         assert_eq!(spec.prepare(true).await.unwrap().1.builder, Builder::BuildKit);
         assert!(spec.has_context("docker.io/library/base:latest") && !spec.has_context("base:2"));
+        assert!(!spec.has_context("not a name"));
         assert!(!format!("{spec:?}").contains("hunter2"));
         let classic = BuildSpec {
             builder: Some(Builder::Classic),

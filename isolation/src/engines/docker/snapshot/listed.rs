@@ -329,12 +329,47 @@ mod tests {
             ("/srv", ChangeKind::Added),
         ]);
         assert_eq!(now.reading(&previous, &[path("srv/data")]), None);
+        let linked = earlier(
+            &before,
+            &[(
+                "data",
+                EntryKind::Link {
+                    target: b"srv".into(),
+                },
+            )],
+        );
+        assert_eq!(listed(&[]).reading(&linked, &[path("data/one")]), None);
+        // A path that was not there, without its addition.
+        let odd = listed(&[("/etc", ChangeKind::Modified), ("/new", ChangeKind::Modified)]);
+        assert_eq!(
+            odd.reading(&earlier(&odd, &[("etc", EntryKind::Directory)]), &[]),
+            None
+        );
         assert!(now.reading(&previous, &[path("data")]).is_some());
     }
 
     #[test]
+    fn path_that_leads_out_is_not_listed() {
+        let odd = [("/../x", ChangeKind::Added), ("/", ChangeKind::Modified)];
+        let below = [("/d", ChangeKind::Added), ("/d/x", ChangeKind::Modified)];
+        let both: Vec<_> = odd.into_iter().chain(below).collect();
+        let listed = listed(&both);
+        assert_eq!(listed.added, [path("d")].into());
+        assert_eq!(listed.modified, [path("d/x")].into());
+        // The whole directory is read.
+        let reading = listed.reading(&earlier(&listed, &[]), &[]).unwrap();
+        assert_eq!(reading.reads, [Read::Whole(path("d"))]);
+    }
+
+    #[test]
     fn equal_files_of_two_archives_may_be_linked() {
-        let all = earlier(&listed(&[]), &[("a", file(3)), ("b", file(3))]);
+        let all = [
+            ("a", EntryKind::Directory),
+            ("a/x", file(3)),
+            ("b", EntryKind::Directory),
+            ("b/x", file(3)),
+        ];
+        let all = earlier(&listed(&[]), &all);
         let reads = [Read::Whole(path("a")), Read::Whole(path("b"))];
         assert!(may_be_linked(&all, &reads));
         assert!(!may_be_linked(&all, &reads[..1]));

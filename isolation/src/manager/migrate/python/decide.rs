@@ -218,4 +218,31 @@ mod tests {
         }
         assert_eq!(requirement(&package("Pip", None, false), "/old", &to), None);
     }
+
+    #[test]
+    fn editable_install_keeps_its_place_in_the_directory() {
+        let moved = package("moved", Some("file:///old/src/moved"), true);
+        for (to, expected) in [
+            (Side::host(), "./src/moved"),
+            (Side::inside("/work"), "/work/src/moved"),
+        ] {
+            assert_eq!(requirement(&moved, "/old", &to).as_deref(), Some(expected));
+        }
+    }
+
+    #[test]
+    fn version_of_python_is_asked_for_if_possible() {
+        let found = Found {
+            python: python(),
+            packages: vec![package("numpy", None, false), package("pip", None, false)],
+            own: None,
+        };
+        assert_eq!(found.undecided().what, "2 packages of Python");
+        let mut spec = EnvironmentSpec::default();
+        assert!(!super::super::wants("docker", &mut spec, &found));
+        assert!(super::super::wants(VIRTUALENV, &mut spec, &found));
+        assert_eq!(spec.engine_options[VIRTUALENV]["python"], "3.11");
+        // The caller has chosen one.
+        assert!(!super::super::wants(VIRTUALENV, &mut spec, &found));
+    }
 }
