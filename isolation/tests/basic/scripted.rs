@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use isolation::{
-    BoxFuture, Capabilities, Command, Context, Engine, EnvironmentId, EnvironmentSummary, Error, ErrorKind,
-    Exec, Execution, ExitStatus, Feature, Instance, InstanceState, IsolationLevel, LogEntry, LogLine,
-    LogOptions, LogSource, LogStream, Logs, MainProcess, NewEnvironment, Observed, Opened, OutputStream,
-    Probe, Rename, Report, Reports, Result, Signal, Status, Watching,
+    BoxFuture, Capabilities, Chunk, Command, Context, Engine, EnvironmentId, EnvironmentSummary, Error,
+    ErrorKind, Exec, Execution, ExitStatus, Feature, Instance, InstanceState, IsolationLevel, LogEntry,
+    LogLine, LogOptions, LogSource, LogStream, Logs, MainProcess, NewEnvironment, Observed, Opened,
+    OutputStream, Probe, Rename, Report, Reports, Result, RunningProcess, Signal, Status, Watching,
 };
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::time::sleep;
 
 /// A gate: a call announces that it has come, and waits until the test lets it go on.
@@ -56,6 +56,8 @@ pub(crate) struct Script {
     pub(crate) exit: Option<ExitStatus>,
     pub(crate) exit_reported_after: Duration,
     pub(crate) log: Vec<&'static str>,
+    /// Commands run and take no signal until they are notified.
+    pub(crate) stuck: Option<Arc<Notify>>,
 }
 
 #[derive(Clone, Default)]
@@ -158,9 +160,32 @@ impl Instance for Scripted {
 }
 
 impl Exec for Scripted {
-    fn execute<'a>(&'a self, _: &'a Command) -> BoxFuture<'a, Result<Execution>> {
+    fn execute<'a>(&'a self, command: &'a Command) -> BoxFuture<'a, Result<Execution>> {
+        if let Some(signals) = self.with(|script| script.stuck.clone()) {
+            let execution = Execution::new(Box::new(Stuck(signals)), None, command);
+            return Box::pin(std::future::ready(Ok(execution)));
+        }
         let error = Error::new(ErrorKind::WrongStatus, "it does not run").observed(Status::Stopped);
         Box::pin(std::future::ready(Err(error)))
+    }
+}
+
+struct Stuck(Arc<Notify>);
+
+impl RunningProcess for Stuck {
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Chunk>>> {
+        Box::pin(std::future::pending())
+    }
+
+    fn wait(&mut self) -> BoxFuture<'_, Result<ExitStatus>> {
+        Box::pin(std::future::pending())
+    }
+
+    fn kill(&mut self, _: Signal) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async {
+            self.0.notified().await;
+            Ok(())
+        })
     }
 }
 
