@@ -88,6 +88,8 @@ mod isolation {
     mod attached; // the main process with its streams, restarted
     mod buildkit; // builds in a session, on a scripted engine
     mod bundle; // bundles contain no secret
+    #[cfg(unix)]
+    mod collected; // what the collection and a removal by name find
     mod configuration; // what the keys of a configuration do, on the fake engine
     mod creation_bundles; // bundles of failed creations
     mod daemon_differences; // an init program, logs, files of other machines, names on networks
@@ -118,8 +120,12 @@ mod isolation {
     mod past_events; // events that the daemon has stored
     mod planted; // planted failures on the fake engine, and their causes
     mod pool; // environments that are prepared ahead
+    mod pool_misses; // why nothing that is prepared ahead is taken
     mod pulled_images; // what a pull of an image says
     mod refusals; // calls of an environment that its daemon refuses
+    mod refused_calls; // questions and changes that the daemon refuses
+    mod refused_networks; // networks that are taken, or about which the daemon answers with an error
+    mod refused_resources; // images and volumes about which the daemon answers with an error
     #[cfg(target_os = "linux")]
     mod registry_tls; // images of the engine sandbox from a registry with TLS
     #[cfg(unix)]

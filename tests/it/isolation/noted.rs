@@ -15,7 +15,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use super::docker_engine::IMAGE;
 
 /// Asks a server for the removal of these resources; returns its answer.
-async fn remove(engine: DockerEngine, id: &EnvironmentId, resources: Value) -> Value {
+pub(super) async fn remove(engine: DockerEngine, id: &EnvironmentId, resources: Value) -> Value {
     let mut registry = Registry::new();
     registry.register(engine).unwrap();
     let options = ServeOptions {
