@@ -14,8 +14,9 @@ mod engines; // `isolate engines`
 mod errors; // rejected arguments, and how errors are printed
 #[cfg(unix)]
 mod escapes; // control characters in what a daemon answers
-#[cfg(unix)]
 mod external; // engines of other programs, and `isolate serve` as one of them
+#[cfg(unix)]
+mod external_ends; // engines of other programs that offer nothing, are too slow or end
 mod faults_of_files; // every fault of a file that a person writes, at once
 #[cfg(unix)]
 mod fixtures; // `isolate fixtures`
