@@ -254,6 +254,14 @@ impl Start for Printing {
         let execution = Execution::new(Box::new(printed), None, command);
         Box::pin(std::future::ready(Ok(execution)))
     }
+
+    fn copy_in<'a>(&'a self, _: CopySource, _: &'a str) -> BoxFuture<'a, Result<()>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn busybox(&self) -> Option<PathBuf> {
+        None
+    }
 }
 
 impl RunningProcess for Printed {
@@ -262,7 +270,7 @@ impl RunningProcess for Printed {
     }
 
     fn wait(&mut self) -> BoxFuture<'_, Result<ExitStatus>> {
-        Box::pin(std::future::ready(Ok(ExitStatus::from_code(1))))
+        Box::pin(std::future::ready(Ok(ExitStatus::from_code(0))))
     }
 
     fn kill(&mut self, _: Signal) -> BoxFuture<'_, Result<()>> {
