@@ -1,10 +1,10 @@
 //! The files of an environment that is a directory of this machine.
 
-use std::io;
 use std::path::Path;
 
 use super::blocking;
 use super::instance::HostInstance;
+use super::paths::is_missing;
 use crate::BoxFuture;
 use crate::engine::instance::Files;
 use crate::error::{Error, Result};
@@ -50,9 +50,8 @@ impl HostInstance {
         let stop = Stop::default();
         let _guard = StopOnDrop(stop.clone());
         blocking(self.engine, move || {
-            if let Some(parent) = to.parent() {
-                std::fs::create_dir_all(parent).map_err(|e| Error::io("create the directory", parent, e))?;
-            }
+            let parent = to.parent().unwrap_or(&to);
+            std::fs::create_dir_all(parent).map_err(|e| Error::io("create the directory", parent, e))?;
             // If the target is a link to a directory, the copy goes into that directory.
             let to = to.canonicalize().ok().filter(|real| real.is_dir()).unwrap_or(to);
             let from = Place::inside(&root, &from)?;
@@ -68,7 +67,7 @@ impl HostInstance {
             Ok(meta) if meta.is_dir() => Ok(Some(FileKind::Directory)),
             Ok(meta) if meta.is_file() => Ok(Some(FileKind::File)),
             Ok(_) => Ok(Some(FileKind::Other)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if is_missing(&error) => Ok(None),
             Err(error) => Err(Error::io("inspect", &path, error)),
         }
     }

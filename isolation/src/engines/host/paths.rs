@@ -51,7 +51,7 @@ fn follow(root: &Path, inside: &[OsString], path: &str) -> Result<PathBuf> {
                 found = real;
             }
             Ok(_) => found = next,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(error) if is_missing(&error) => {
                 found.extend(&inside[at..]);
                 return Ok(found);
             }
@@ -59,6 +59,14 @@ fn follow(root: &Path, inside: &[OsString], path: &str) -> Result<PathBuf> {
         }
     }
     Ok(found)
+}
+
+/// Whether a path does not exist, perhaps because a file is above it.
+pub(super) fn is_missing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
 }
 
 #[cfg(test)]
@@ -108,6 +116,11 @@ mod tests {
             let error = resolve(&root, &work, path).unwrap_err();
             assert_eq!(error.kind(), crate::ErrorKind::OutsideEnvironment, "{path}");
         }
+        fs::write(work.join("file"), "x").unwrap();
+        assert_eq!(resolve(&root, &work, "file/x").unwrap(), work.join("file/x"));
+        let long = "x".repeat(300);
+        let error = resolve(&root, &work, &long).unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::Io, "{error}");
         assert!(resolve(&root, &work, "").is_err());
         assert!(resolve(&root, &work, "a\0b").is_err());
     }

@@ -55,10 +55,8 @@ impl SandboxInstance {
                     let why = "files of /proc do not belong to the environment; read them with a command";
                     return Err(Error::invalid(why));
                 }
-                if let Some(parent) = to.parent() {
-                    std::fs::create_dir_all(parent)
-                        .map_err(|e| Error::io("create the directory", parent, e))?;
-                }
+                let parent = to.parent().unwrap_or(&to);
+                std::fs::create_dir_all(parent).map_err(|e| Error::io("create the directory", parent, e))?;
                 // If the target is a link to a directory, that directory is meant.
                 let to = to.canonicalize().ok().filter(|real| real.is_dir()).unwrap_or(to);
                 copy::copy(&from, &Place::on_host(&to)?, Target::Host, &stop)
