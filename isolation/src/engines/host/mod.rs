@@ -35,3 +35,16 @@ pub(crate) async fn blocking<T: Send + 'static>(
         Err(error) => Err(Error::engine(engine, error)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn work_that_panics_is_an_error_of_the_engine() {
+        assert_eq!(blocking("basic", || Ok(7)).await.unwrap(), 7);
+        let error = blocking::<()>("basic", || panic!("broken")).await.unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::Engine, "{error}");
+        assert!(error.to_string().contains("basic"), "{error}");
+    }
+}

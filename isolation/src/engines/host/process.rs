@@ -235,4 +235,21 @@ mod tests {
         assert_eq!(code("./passwd"), Some(126));
         assert!(shell_failure(&io::Error::from(io::ErrorKind::OutOfMemory), "ls", "").is_none());
     }
+
+    #[test]
+    fn program_that_the_system_refuses_has_an_exit_code() {
+        let failure = |error: io::Error| shell_failure(&error, "/etc/passwd", "").unwrap();
+        for (error, expected) in [
+            (io::ErrorKind::NotFound.into(), (127, "program not found")),
+            (io::ErrorKind::IsADirectory.into(), (126, "not a program")),
+            (io::ErrorKind::NotADirectory.into(), (126, "not a program")),
+            (
+                io::ErrorKind::ArgumentListTooLong.into(),
+                (126, "argument list too long"),
+            ),
+            (rustix::io::Errno::NOEXEC.into(), (126, "not a program")),
+        ] {
+            assert_eq!(failure(error), expected);
+        }
+    }
 }

@@ -178,3 +178,15 @@ pub(crate) fn check_engine(engine: &str, state: &SavedState) -> Result<()> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fork_point_of_another_engine_is_refused() {
+        let error = Base::original(&ForkPoint::new(7)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(error.to_string().contains("another engine"), "{error}");
+    }
+}

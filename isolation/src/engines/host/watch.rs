@@ -109,4 +109,21 @@ mod tests {
             [Observed::Renamed("b".into())]
         );
     }
+
+    #[tokio::test]
+    async fn directory_that_cannot_be_listed_ends_the_reports() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("base");
+        std::fs::create_dir(&path).unwrap();
+        let (reports, mut received) = crate::engine::watch::reports();
+        let base = Base::new("basic", path.clone());
+        let _watching = base.watch(reports).await.unwrap();
+        std::fs::remove_dir(&path).unwrap();
+        std::fs::write(&path, "a file").unwrap();
+        match received.next().await {
+            Some(crate::engine::watch::Item::Ended(why)) => assert!(why.contains("base"), "{why}"),
+            other => panic!("{other:?}"),
+        }
+        assert!(received.next().await.is_none());
+    }
 }

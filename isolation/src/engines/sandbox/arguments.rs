@@ -353,13 +353,17 @@ mod tests {
     fn mounts_keep_their_order_and_options() {
         let mut read_only = Mount::host("/data", "/in");
         read_only.read_only = true;
+        let mut empty = Mount::tmpfs("/empty", None);
+        empty.read_only = true;
         let mounts = [
             read_only,
             Mount::host("/work", "/out"),
             Mount::tmpfs("/scratch", Some(1024)),
+            empty,
         ];
         let text = arguments(Identity::Caller, false, &mounts).join(" ");
-        let expected = "--ro-bind /data /in --bind /work /out --size 1024 --perms 1777 --tmpfs /scratch";
+        let expected = "--ro-bind /data /in --bind /work /out --size 1024 --perms 1777 --tmpfs /scratch \
+                        --perms 1777 --tmpfs /empty --remount-ro /empty";
         assert!(text.contains(expected), "{text}");
     }
 }

@@ -65,4 +65,18 @@ mod tests {
         fs::write(&mine, "x").unwrap();
         assert_eq!(fs::metadata(&mine).unwrap().uid(), 0, "this thread is still root");
     }
+
+    #[test]
+    fn panic_of_the_work_is_an_error() {
+        if !rustix::process::geteuid().is_root() {
+            return; // only root can do that
+        }
+        let owner = Owner {
+            user: 4_000_000,
+            group: 4_000_001,
+        };
+        let error = as_owner::<()>(owner, || panic!("broken")).unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::Engine);
+        assert_eq!(rustix::process::geteuid().as_raw(), 0);
+    }
 }

@@ -387,3 +387,6 @@ pub(super) fn keep(layout: &Layout, process: Process) -> io::Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -368,16 +368,4 @@ fn hosts(hostname: &str, network: &NetworkSpec) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn hosts_have_the_given_names() {
-        let network = NetworkSpec {
-            hosts: [("db".to_owned(), IpAddr::from([10, 0, 0, 7]))].into(),
-            ..NetworkSpec::default()
-        };
-        let text = hosts("box", &network);
-        assert_eq!(text, "127.0.0.1\tlocalhost box\n::1\tlocalhost\n10.0.0.7\tdb\n");
-    }
-}
+mod tests;

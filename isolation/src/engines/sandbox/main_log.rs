@@ -28,14 +28,14 @@ const LOOKS_AFTER_END: u32 = 20;
 const PIECE: u64 = 64 << 10;
 
 /// One of the two files.
-struct Part {
+pub(super) struct Part {
     path: PathBuf,
     at: u64,
     lines: Lines,
 }
 
 impl Part {
-    fn new(layout: &Layout, stream: OutputStream, tail: Option<u64>) -> io::Result<Self> {
+    pub(super) fn new(layout: &Layout, stream: OutputStream, tail: Option<u64>) -> io::Result<Self> {
         let name = match stream {
             OutputStream::Stdout => "stdout",
             OutputStream::Stderr => "stderr",
@@ -54,7 +54,7 @@ impl Part {
     }
 
     /// Reads a piece; returns whether there was one.
-    fn read(&mut self, line: impl FnMut(LogLine)) -> io::Result<bool> {
+    pub(super) fn read(&mut self, line: impl FnMut(LogLine)) -> io::Result<bool> {
         let mut file = match File::open(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
             opened => opened?,

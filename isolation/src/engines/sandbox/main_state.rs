@@ -177,7 +177,12 @@ impl Tee {
 
 #[cfg(test)]
 mod tests {
+    use super::super::identity::Identity;
+    use super::super::main_log::Part;
     use super::*;
+    use crate::engines::host::directory::Directory;
+    use crate::environment::id::EnvironmentId;
+    use crate::logs::OutputStream;
 
     #[test]
     fn state_is_what_the_shell_has_written() {
@@ -192,8 +197,33 @@ mod tests {
             ("B 7 5\nE 3\n", false, ended(3)),
             ("E 3\n", false, Seen::NotStarted),
             ("B x 5\n", true, Seen::NotStarted),
+            ("\nX 1 2\nB 7 5\n", true, Seen::Runs { leader: 7 }),
         ] {
             assert_eq!(parse(text, is_open), expected, "{text:?}");
         }
+    }
+
+    #[test]
+    fn main_process_without_files_was_not_started() {
+        let base = tempfile::tempdir().unwrap();
+        let directory = Directory::create("sandbox", base.path(), &EnvironmentId::random()).unwrap();
+        let layout = Layout::of(&directory, Identity::Caller);
+        assert_eq!(seen(&layout).unwrap(), Seen::NotStarted);
+        let mut log = Part::new(&layout, OutputStream::Stdout, Some(3)).unwrap();
+        assert!(!log.read(|line| panic!("{line:?}")).unwrap());
+        fs::create_dir(layout.pipes()).unwrap();
+        layout.make_main().unwrap();
+        fs::write(layout.main("state"), "B 7 5\nE 3\n").unwrap();
+        assert_eq!(seen(&layout).unwrap(), Seen::Ended(ExitStatus::from_code(3)));
+        let mut tee = Tee::open(&layout).unwrap();
+        tee.write(&Chunk::Stdout("out\n".into())).unwrap();
+        tee.write(&Chunk::Stderr("err\n".into())).unwrap();
+        let text = |name| fs::read_to_string(layout.main(name)).unwrap();
+        assert_eq!((text("stdout"), text("stderr")), ("out\n".into(), "err\n".into()));
+        // Something else in the place of the pipe is not the end of the main process.
+        fs::remove_file(layout.pipes().join(ALIVE)).unwrap();
+        fs::create_dir(layout.pipes().join(ALIVE)).unwrap();
+        let error = seen(&layout).unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::Io, "{error}");
     }
 }

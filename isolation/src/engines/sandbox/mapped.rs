@@ -160,3 +160,35 @@ fn ran(command: &mut Command, program: &str) -> Result<()> {
         false => Err(failed(format!("{status}: {}", text.trim()))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failure_of_a_program_has_its_message() {
+        ran(&mut Command::new("true"), "true").unwrap();
+        let words = ["-c", "echo too bad >&2; exit 3"];
+        let error = ran(Command::new("sh").args(words), "sh").unwrap_err();
+        assert!(
+            format!("{error:?}").contains("sh: exit status: 3: too bad"),
+            "{error:?}"
+        );
+        let error = ran(&mut Command::new("no-such-program"), "no-such-program").unwrap_err();
+        assert!(
+            format!("{error:?}").contains("no-such-program: No such file"),
+            "{error:?}"
+        );
+    }
+
+    #[test]
+    fn tree_that_cannot_be_removed_is_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("file");
+        fs::write(&file, "x").unwrap();
+        let error = remove_tree(Identity::Caller, &file.join("inner")).unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::Io, "{error}");
+        remove_tree(Identity::Caller, &file).unwrap();
+        assert!(!file.exists());
+    }
+}

@@ -320,7 +320,7 @@ impl Engine for SandboxEngine {
     }
 
     fn adapt(&self, state: &SavedState, spec: &mut EnvironmentSpec) -> Result<()> {
-        snapshot::adapt(state, spec)
+        snapshot::adapt(state.manifest(), spec)
     }
 
     fn restore<'a>(

@@ -236,6 +236,20 @@ mod tests {
         assert_eq!(closed_to(&inner, Identity::Caller), None, "the caller may");
         fs::set_permissions(base.path(), fs::Permissions::from_mode(0o711)).unwrap();
         assert_eq!(closed_to(&inner, range), None);
+        // Its owner, and its group, enter it with their own bits.
+        let meta = base.path().metadata().unwrap();
+        let first = |own: u32| Identity::Range { first: own };
+        let mine = rustix::process::geteuid().as_raw();
+        assert_eq!(meta.uid(), mine);
+        fs::set_permissions(base.path(), fs::Permissions::from_mode(0o611)).unwrap();
+        assert!(closed_to(base.path(), first(mine)).is_some());
+        if mine == 0 {
+            std::os::unix::fs::chown(base.path(), None, Some(4_000_000)).unwrap();
+            for (mode, is_closed) in [(0o701, true), (0o710, false)] {
+                fs::set_permissions(base.path(), fs::Permissions::from_mode(mode)).unwrap();
+                assert_eq!(closed_to(base.path(), range).is_some(), is_closed, "{mode:o}");
+            }
+        }
     }
 
     #[test]

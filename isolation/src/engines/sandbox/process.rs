@@ -380,20 +380,4 @@ impl Drop for SandboxProcess {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn refusals_are_those_of_a_shell() {
-        for (why, code) in [("not-found", 127), ("not-executable", 126), ("format", 126)] {
-            let begun = refused(why, "/").unwrap();
-            assert!(
-                matches!(begun, Begun::Refused(found, _) if found == code),
-                "{why}"
-            );
-        }
-        let kind = |why| refused(why, "/w").err().unwrap().kind();
-        assert_eq!(kind("cwd"), ErrorKind::NotFound);
-        assert_eq!(kind("helper"), ErrorKind::Corrupt);
-    }
-}
+mod tests;

@@ -58,11 +58,28 @@ fn clock(seconds: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::first_process::Process;
     use super::*;
 
     #[test]
     fn cpu_time_is_printed_as_by_ps() {
         assert_eq!(clock(0), "00:00:00");
         assert_eq!(clock(3600 * 25 + 61), "25:01:01");
+    }
+
+    #[test]
+    fn process_without_words_has_its_name_in_brackets() {
+        use std::os::unix::process::CommandExt;
+        let mut command = std::process::Command::new("cat");
+        let stdin = std::process::Stdio::piped();
+        let mut child = command.arg0("").stdin(stdin).spawn().unwrap();
+        let pid = i32::try_from(child.id()).unwrap();
+        let stat = Process::running(pid).unwrap().tree()[&pid];
+        let found = entry(pid, stat).unwrap();
+        assert_eq!(found.command, "[cat]");
+        assert_eq!(found.parent, std::process::id());
+        drop(child.stdin.take());
+        child.wait().unwrap();
+        assert!(entry(pid, stat).is_none(), "it has ended");
     }
 }

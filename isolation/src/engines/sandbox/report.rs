@@ -74,6 +74,7 @@ impl Reports {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::AsyncWriteExt;
 
     #[test]
     fn reports_are_parsed() {
@@ -89,5 +90,23 @@ mod tests {
         ] {
             assert_eq!(Report::parse(line), expected, "{line:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn report_without_an_end_is_an_error() {
+        let (mut sender, receiver) = tokio::net::unix::pipe::pipe().unwrap();
+        let mut reports = Reports::new(receiver);
+        sender.write_all(b"E 3\nB 17").await.unwrap();
+        assert_eq!(reports.next().await.unwrap(), Some(Report::End(3)));
+        sender.write_all(&[b'x'; LONGEST]).await.unwrap();
+        let error = reports.next().await.unwrap_err();
+        assert!(
+            format!("{error:?}").contains("gave an invalid report"),
+            "{error:?}"
+        );
+        drop(sender);
+        let (sender, receiver) = tokio::net::unix::pipe::pipe().unwrap();
+        drop(sender);
+        assert_eq!(Reports::new(receiver).next().await.unwrap(), None);
     }
 }

@@ -20,7 +20,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::files::copy::{Stop, StopOnDrop};
 use crate::files::dir::Kind;
 use crate::snapshots::{
-    Contents, LeftOut, PartKind, PartReader, PartWriter, SavedState, TreePath, View, image_config, put,
+    Contents, LeftOut, Manifest, PartKind, PartReader, PartWriter, TreePath, View, image_config, put,
 };
 use crate::spec::EnvironmentSpec;
 use crate::spec::mount::{Mount, MountSource};
@@ -158,8 +158,7 @@ fn not_saved(mount: &Mount) -> Option<LeftOut> {
 }
 
 /// Leaves out the volumes, which the files of the snapshot replace.
-pub(super) fn adapt(state: &SavedState, spec: &mut EnvironmentSpec) -> Result<()> {
-    let manifest = state.manifest();
+pub(super) fn adapt(manifest: &Manifest, spec: &mut EnvironmentSpec) -> Result<()> {
     let is_image = manifest.image.is_some();
     if manifest.engine != NAME && !(manifest.engine == docker::NAME && is_image) {
         let why = format!(
@@ -223,4 +222,64 @@ fn list(directory: &Path, path: &str, own: &BTreeSet<String>, found: &mut Vec<St
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::environment::id::EnvironmentId;
+
+    fn manifest(platform: &str) -> Manifest {
+        serde_json::from_value(serde_json::json!({
+            "version": 1, "created": "2026-01-02T03:04:05Z", "engine": "docker", "engine_detail": "28",
+            "platform": platform, "environment": EnvironmentId::random(), "environment_name": "web",
+            "source": "x", "spec": {}, "withheld": [], "image": {}, "packages": {}, "left_out": [],
+            "parts": [{
+                "name": "volume:/data/", "entries": 1, "bytes": 1, "tree": [],
+                "kind": { "volume": { "target": "/data/", "volume": "v" } },
+            }],
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn volume_of_a_snapshot_is_not_mounted() {
+        let mut spec = EnvironmentSpec {
+            mounts: vec![
+                Mount::volume("v", "/data"),
+                Mount::volume("w", "/other"),
+                Mount::tmpfs("/data/tmp", None),
+            ],
+            ..EnvironmentSpec::default()
+        };
+        let here = images::platform();
+        adapt(&manifest(&here), &mut spec).unwrap();
+        let left: Vec<_> = spec.mounts.iter().map(|mount| mount.target.as_str()).collect();
+        assert_eq!(left, ["/other", "/data/tmp"]);
+        adapt(&manifest(&format!("{here}/v8")), &mut spec).unwrap();
+        let error = adapt(&manifest("linux/other"), &mut spec).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.to_string().contains("are for linux/other"), "{error}");
+    }
+
+    #[test]
+    fn fork_point_of_another_engine_is_refused() {
+        let error = original(&ForkPoint::new(7)).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        assert!(error.to_string().contains("another engine"), "{error}");
+    }
+
+    #[test]
+    fn list_of_changed_files_has_a_limit() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir(directory.path().join("a")).unwrap();
+        fs::write(directory.path().join("a/b"), "x").unwrap();
+        let own = BTreeSet::from(["/a".to_owned()]);
+        let mut found = Vec::new();
+        list(directory.path(), "", &own, &mut found).unwrap();
+        assert_eq!(found, ["/a/b"]);
+        let mut full = vec![String::new(); MOST_CHANGED];
+        list(directory.path(), "", &own, &mut full).unwrap();
+        assert_eq!(full.len(), MOST_CHANGED);
+    }
 }

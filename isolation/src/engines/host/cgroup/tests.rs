@@ -121,6 +121,11 @@ fn group_is_found_below_the_one_of_this_process() {
     assert!(reason(Feature::MemoryLimit).contains("/no/such/place: No such file"));
     assert_eq!(reason(Feature::CpuLimit), "the kernel has no cpu.cfs_quota_us");
     assert!(reason(Feature::PidsLimit).contains("no control groups for pids"));
+    // A group that is not below the mounted one is seen as the mount point.
+    let above = "5:cpu,cpuacct:/other\n";
+    let found = Hierarchies::find(&mounts, above).unwrap();
+    let parents: BTreeSet<_> = found.parents().map(|(_, path)| path.to_owned()).collect();
+    assert_eq!(parents, BTreeSet::from([point]));
 }
 
 #[test]
@@ -170,4 +175,142 @@ fn group_of_this_machine_holds_its_processes() {
     group.remove().unwrap();
     group.remove().unwrap();
     assert!(group.unique().iter().all(|path| !path.exists()));
+}
+
+#[test]
+fn process_of_version_2_is_moved_into_its_group() {
+    let (root, found) = unified("memory pids\n", "memory pids\n");
+    let id = EnvironmentId::random();
+    let made = Cgroup::create_in(&found, &id, &ResourceLimits::default());
+    let group = made.unwrap().unwrap();
+    let processes = root.path().join(format!("group/isolation-{id}/cgroup.procs"));
+    assert_eq!(group.start_inside(|| Ok(5)).unwrap(), 5);
+    group.add(7).unwrap();
+    assert_eq!(fs::read_to_string(&processes).unwrap(), "7");
+    fs::remove_file(&processes).unwrap();
+    fs::create_dir(&processes).unwrap();
+    let error = group.add(7).unwrap_err().to_string();
+    assert!(
+        error.contains("write") && error.contains("cgroup.procs"),
+        "{error}"
+    );
+}
+
+#[test]
+fn limit_that_cannot_be_set_leaves_no_group() {
+    let (root, found) = unified("memory\n", "memory\n");
+    let id = EnvironmentId::random();
+    let error = Cgroup::create_in(&found, &id, &limits(r#"{"cpus": 1}"#)).unwrap_err();
+    assert_eq!(error.kind(), crate::ErrorKind::Unsupported, "{error}");
+    assert!(error.to_string().contains("has no cpu.max"), "{error}");
+    let path = root.path().join(format!("group/isolation-{id}"));
+    assert!(!path.exists());
+    let made = Cgroup::create_in(&found, &id, &ResourceLimits::default());
+    let group = made.unwrap().unwrap();
+    // A kernel without a limit of swap has no file for it.
+    group
+        .apply(&limits(r#"{"memory": "64m", "memory_swap": "96m"}"#))
+        .unwrap();
+    assert!(!path.join("memory.swap.max").exists());
+    fs::remove_file(path.join("memory.max")).unwrap();
+    fs::create_dir(path.join("memory.max")).unwrap();
+    let error = group
+        .apply(&limits(r#"{"memory": "64m"}"#))
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("write") && error.contains("memory.max"), "{error}");
+}
+
+#[test]
+fn group_of_version_1_gets_its_limits_by_files() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().to_owned();
+    let group = Cgroup {
+        version: Version::Separate,
+        directories: [Controller::Memory, Controller::Cpu]
+            .map(|controller| (controller, path.clone()))
+            .into(),
+    };
+    let read = |file: &str| fs::read_to_string(path.join(file)).unwrap();
+    group
+        .apply(&limits(r#"{"memory": "64m", "memory_swap": "96m", "cpus": 1.5}"#))
+        .unwrap();
+    assert_eq!(read("memory.limit_in_bytes"), (64 << 20).to_string());
+    assert!(!path.join("memory.memsw.limit_in_bytes").exists());
+    assert_eq!(
+        (read("cpu.cfs_period_us"), read("cpu.cfs_quota_us")),
+        ("100000".into(), "150000".into())
+    );
+    assert_eq!(group.limits().cpus, Some(1.5));
+    fs::write(path.join("memory.memsw.limit_in_bytes"), "1").unwrap();
+    for (swap, written) in [
+        ("\"96m\"", (96_u64 << 20).to_string()),
+        ("\"unlimited\"", "-1".to_owned()),
+    ] {
+        group
+            .apply(&limits(&format!(r#"{{"memory": "64m", "memory_swap": {swap}}}"#)))
+            .unwrap();
+        assert_eq!(read("memory.memsw.limit_in_bytes"), written, "{swap}");
+    }
+    assert_eq!(group.start_inside(|| Ok(1)).unwrap(), 1);
+    assert_eq!(read("tasks"), "0", "the thread that starts the process");
+    fs::remove_dir_all(&path).unwrap();
+    assert_eq!(
+        group.start_inside(|| Ok(1)).unwrap_err().kind(),
+        io::ErrorKind::NotFound
+    );
+}
+
+#[test]
+fn group_at_the_mount_point_is_the_parent() {
+    let root = tempfile::tempdir().unwrap();
+    for (file, text) in [
+        ("cgroup.controllers", "memory\n"),
+        ("cgroup.subtree_control", "memory\n"),
+        ("cgroup.procs", ""),
+    ] {
+        fs::write(root.path().join(file), text).unwrap();
+    }
+    let mounts = format!(
+        "30 25 0:26 / {} rw,nosuid shared:4 - cgroup2 cgroup2 rw\n",
+        root.path().display()
+    );
+    let found = Hierarchies::find(&mounts, "0::/\n").unwrap();
+    let parents: BTreeSet<_> = found.parents().map(|(_, path)| path).collect();
+    assert_eq!(parents, BTreeSet::from([root.path()]));
+}
+
+#[test]
+fn refusal_of_the_kernel_names_the_limit() {
+    let (root, found) = unified("memory\n", "memory\n");
+    let id = EnvironmentId::random();
+    let made = Cgroup::create_in(&found, &id, &ResourceLimits::default());
+    let group = made.unwrap().unwrap();
+    let path = root.path().join(format!("group/isolation-{id}"));
+    // A file of the kernel that has the same answer to a number out of its range.
+    std::os::unix::fs::symlink("/proc/self/oom_score_adj", path.join("memory.max")).unwrap();
+    let error = group.apply(&limits(r#"{"memory": "64m"}"#)).unwrap_err();
+    assert_eq!(error.kind(), crate::ErrorKind::InvalidInput, "{error}");
+    let text = error.to_string();
+    assert!(
+        text.contains("the kernel refuses 67108864 as memory.max"),
+        "{text}"
+    );
+}
+
+#[test]
+fn kills_at_the_memory_limit_are_counted() {
+    let directory = tempfile::tempdir().unwrap();
+    for (version, file) in [
+        (Version::Unified, "memory.events"),
+        (Version::Separate, "memory.oom_control"),
+    ] {
+        let group = Cgroup {
+            version,
+            directories: vec![(Controller::Memory, directory.path().to_owned())],
+        };
+        assert_eq!(group.killed_at_limit(), 0);
+        fs::write(directory.path().join(file), "low 9\noom 4\noom_kill 3\n").unwrap();
+        assert_eq!(group.killed_at_limit(), 3, "{file}");
+    }
 }

@@ -170,3 +170,62 @@ pub(super) fn copy(from: &mut impl Read, to: &Path, budget: &mut Budget, stop: &
         file.write_all(&piece[..read]).map_err(failed)?;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packed(items: &[(EntryType, &str, &str)]) -> (tempfile::TempDir, PathBuf) {
+        let mut builder = tar::Builder::new(Vec::new());
+        for (kind, path, content) in items {
+            let mut header = tar::Header::new_gnu();
+            header.set_entry_type(*kind);
+            header.set_mode(0o644);
+            let content = match *kind {
+                EntryType::Link => {
+                    header.set_link_name(content).unwrap();
+                    &b""[..]
+                }
+                _ => content.as_bytes(),
+            };
+            header.set_size(content.len() as u64);
+            builder.append_data(&mut header, path, content).unwrap();
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("archive.tar");
+        std::fs::write(&path, builder.into_inner().unwrap()).unwrap();
+        (directory, path)
+    }
+
+    #[test]
+    fn archive_may_have_directories_and_hard_links() {
+        let (_directory, path) = packed(&[
+            (EntryType::Directory, "one/", ""),
+            (EntryType::Regular, "one/layer", "text"),
+            (EntryType::Link, "two", "one/layer"),
+        ]);
+        let blobs = Blobs::archive(path).unwrap();
+        let text = |name: &str| {
+            let mut text = String::new();
+            let file = blobs.file(name).unwrap();
+            file.map(|mut file| file.read_to_string(&mut text).unwrap())?;
+            Some(text)
+        };
+        assert_eq!(text("two").as_deref(), Some("text"));
+        assert_eq!(text("one"), None, "a directory is no file");
+    }
+
+    #[test]
+    fn archive_that_is_missing_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("file");
+        let error = Blobs::archive(file.clone()).unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::NotFound);
+        assert!(error.to_string().ends_with("file does not exist"), "{error}");
+        std::fs::write(&file, "x").unwrap();
+        let error = Blobs::archive(file.join("inner")).unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::Io, "{error}");
+        let error = Blobs::archive(directory.path().to_owned()).unwrap_err();
+        assert!(error.to_string().ends_with("is no file"), "{error}");
+    }
+}

@@ -350,3 +350,6 @@ fn several<'a>(names: impl Iterator<Item = &'a str>, wanted: Option<&str>) -> Er
         )),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -265,6 +265,31 @@ mod tests {
     }
 
     #[test]
+    fn long_target_of_a_link_belongs_to_the_next_entry() {
+        let long = vec![b't'; 300];
+        let archive = [
+            block(EntryType::XGlobalHeader, b"pax_global_header", b"9 a=bcd\n"),
+            block(
+                EntryType::GNULongLink,
+                b"././@LongLink",
+                &[&long[..], b"\0"].concat(),
+            ),
+            block(EntryType::Symlink, b"link", b""),
+            block(EntryType::Symlink, b"next", b""),
+            block(EntryType::XHeader, b"pax", b"14 mtime=-1.5\n"),
+            block(EntryType::Regular, b"old", b""),
+        ];
+        let found = read(&archive.concat()).unwrap();
+        assert_eq!(
+            (found[0].link.as_slice(), found[0].path.as_bytes()),
+            (&long[..], &b"link"[..])
+        );
+        assert_eq!(found[1].link.as_slice(), b"");
+        // Before 1970, without the fraction.
+        assert_eq!((found.len(), found[2].changed), (3, (-1, 0)));
+    }
+
+    #[test]
     fn huge_or_contradictory_header_is_an_error() {
         let huge = vec![b'n'; (1 << 20) + 1];
         for (archive, why) in [

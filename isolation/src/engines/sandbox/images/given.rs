@@ -42,3 +42,22 @@ pub(super) fn open_below(root: &Dir, path: &Path) -> Option<Dir> {
     }
     Some(directory)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn owner_of_the_root_itself_is_kept() {
+        let directory = tempfile::tempdir().unwrap();
+        let top = directory.path();
+        std::fs::write(top.join("file"), "x").unwrap();
+        let mut given = Given::default();
+        given.set(top, (7, 8));
+        given.set(&top.join("file"), (1, 2));
+        given.set(&top.join("gone"), (3, 4));
+        let found = given.below(&Dir::open(top).unwrap(), top);
+        let expected = [(".", (7, 8)), ("./file", (1, 2))];
+        assert_eq!(found, expected.map(|(path, owner)| (path.into(), owner)).into());
+    }
+}

@@ -252,6 +252,8 @@ pub(super) async fn next(body: &mut Incoming) -> Result<Option<Bytes>> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+
     use super::*;
 
     fn parse(text: &str, insecure: bool) -> Server {
@@ -302,5 +304,83 @@ mod tests {
         at("http://cdn.test/x").unwrap_err();
         let plain = parse("localhost:5000", false);
         assert!(plain.at(&"http://cdn.test/x".parse().unwrap()).is_ok());
+    }
+
+    /// A server that answers one request with these bytes. Returns it as a registry.
+    fn answering(reply: &'static str) -> (Server, std::thread::JoinHandle<String>) {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = parse(&listener.local_addr().unwrap().to_string(), false);
+        let thread = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = Vec::new();
+            let mut piece = [0; 4096];
+            // The form is the last part of a request.
+            while !request.ends_with(b"\r\n\r\n") && !request.ends_with(b"end=yes") {
+                let read = stream.read(&mut piece).unwrap();
+                assert!(read > 0, "{request:?}");
+                request.extend_from_slice(&piece[..read]);
+            }
+            stream.write_all(reply.as_bytes()).unwrap();
+            String::from_utf8(request).unwrap()
+        });
+        (server, thread)
+    }
+
+    #[tokio::test]
+    async fn reply_has_a_limit_and_may_have_trailers() {
+        let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-End\r\n\r\n\
+                       5\r\nhello\r\n0\r\nX-End: yes\r\n\r\n";
+        let (server, thread) = answering(chunked);
+        let reply = get(&server, "/x", &[], None).await.unwrap();
+        assert_eq!(collect(reply, 5).await.unwrap(), b"hello");
+        thread.join().unwrap();
+        let (server, thread) = answering(chunked);
+        let reply = get(&server, "/x", &[], None).await.unwrap();
+        let error = collect(reply, 4).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt);
+        assert!(error.to_string().contains("more than 4 bytes"), "{error}");
+        thread.join().unwrap();
+    }
+
+    #[tokio::test]
+    async fn form_is_sent_as_one() {
+        let (server, thread) = answering("HTTP/1.1 204 No Content\r\n\r\n");
+        let reply = post(&server, "/token?x=1", "a=b&end=yes".to_owned())
+            .await
+            .unwrap();
+        assert_eq!(reply.status(), 204);
+        let request = thread.join().unwrap();
+        assert!(request.starts_with("POST /token?x=1 HTTP/1.1\r\n"), "{request}");
+        assert!(
+            request.contains("content-type: application/x-www-form-urlencoded\r\n"),
+            "{request}"
+        );
+        assert!(request.ends_with("\r\n\r\na=b&end=yes"), "{request}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn server_that_is_silent_is_an_error() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let server = parse(&listener.local_addr().unwrap().to_string(), false);
+        let error = get(&server, "/x", &[], None).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        assert!(error.to_string().contains("no reply within 60 s"), "{error}");
+    }
+
+    #[cfg(feature = "tls")]
+    #[test]
+    fn certificate_that_is_damaged_is_an_error() {
+        let access = RegistryAccess {
+            ca: b"-----BEGIN CERTIFICATE-----\n?\n-----END CERTIFICATE-----\n".to_vec(),
+            ..RegistryAccess::default()
+        };
+        let server = Server::parse("registry.test", access).unwrap();
+        let error = server.connector().err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput);
+        let text = error.to_string();
+        assert!(
+            text.contains("registry.test cannot be reached with TLS"),
+            "{text}"
+        );
     }
 }

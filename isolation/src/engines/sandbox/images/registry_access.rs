@@ -162,6 +162,8 @@ mod tests {
         assert!(both.asks_for_tls() && !format!("{both:?}").contains("s3cret"));
         write("other.cert", "-----BEGIN other");
         assert!(read().unwrap_err().to_string().contains("several"));
+        write("a.crt", &"x".repeat((1 << 20) + 1));
+        assert!(read().unwrap_err().to_string().contains("certificates are small"));
         write("a.crt", "binary");
         assert!(read().unwrap_err().to_string().contains("not in the format PEM"));
         let missing = directory.path().join("missing");

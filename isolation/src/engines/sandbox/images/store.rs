@@ -355,3 +355,6 @@ impl ImageStore {
         entries.map(|entry| Ok(entry.map_err(failed)?.path())).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -295,3 +295,66 @@ fn layer_that_is_too_large_or_cut_is_an_error() {
     let error = unpack_at(directory.path(), &[header.as_bytes().to_vec()], 1 << 20).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
 }
+
+#[test]
+fn root_of_the_image_has_its_own_attributes() {
+    let (directory, _) = unpack(&[&[(DIRECTORY, "./", "", 0o700), file("a", "1")]]).unwrap();
+    let root = directory.path().join("root").metadata().unwrap();
+    assert_eq!((root.mode() & 0o7777, root.mtime()), (0o700, 1_000_000));
+    let error = unpack(&[&[file("./", "")]]).unwrap_err();
+    assert_eq!(error.to_string(), "the root of the image is no directory");
+}
+
+#[test]
+fn directory_of_the_same_layer_outlives_a_whiteout() {
+    let lower: &[Item<'_>] = &[file("d/sub/old", "1")];
+    let upper: &[Item<'_>] = &[file("d/sub/new", "2"), file(".wh.d", "")];
+    assert_eq!(tree(&[lower, upper]), "d=/ d/sub=/ d/sub/new=2");
+}
+
+#[test]
+fn attribute_of_an_overlay_is_left_out() {
+    let mut builder = Builder::new(Vec::new());
+    let records = [
+        ("SCHILY.xattr.user.kind", &b"text"[..]),
+        ("SCHILY.xattr.user.overlay.opaque", b"y"),
+        ("SCHILY.xattr.security.capability", b"x"),
+    ];
+    builder.append_pax_extensions(records).unwrap();
+    let mut header = Header::new_ustar();
+    header.set_size(1);
+    header.set_mode(0o644);
+    builder.append_data(&mut header, "a", &b"1"[..]).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("root");
+    fs::create_dir(&root).unwrap();
+    unpack_at(&root, &[builder.into_inner().unwrap()], 1 << 20).unwrap();
+    let value = |name: &str| {
+        let mut value = [0; 16];
+        let size = rustix::fs::getxattr(root.join("a"), name, &mut value[..]).ok()?;
+        Some(value[..size].to_vec())
+    };
+    // Not every file system has attributes.
+    let own = value("user.kind");
+    assert!(own.is_none() || own.as_deref() == Some(b"text"), "{own:?}");
+    assert_eq!(value("user.overlay.opaque"), None);
+    assert_eq!(fs::read_to_string(root.join("a")).unwrap(), "1");
+}
+
+#[test]
+fn image_with_too_many_files_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let stop = Stop::default();
+    let budget = Budget { left: 1 << 20 };
+    let mut tree = Tree::new(directory.path(), identity(), budget, &stop).unwrap();
+    tree.entries = MOST_ENTRIES - 1;
+    let layer = archive(&[file("a", "1"), file("b", "2")]);
+    let digests = LayerDigests {
+        file: None,
+        archive: Digest::of(&layer),
+    };
+    let error = tree.add(layer.as_slice(), digests).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(error.to_string().contains("more than 5000000 files"), "{error}");
+    assert!(directory.path().join("a").exists() && !directory.path().join("b").exists());
+}
