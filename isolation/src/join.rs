@@ -116,4 +116,19 @@ mod tests {
         let values = all(vec![late, Box::pin(async { Ok(2) })]).await;
         assert_eq!(values, Ok(vec![1, 2]));
     }
+
+    #[tokio::test]
+    async fn both_wait_for_the_slower_one() {
+        let late = async {
+            tokio::task::yield_now().await;
+            tokio::task::yield_now().await;
+            1
+        };
+        assert_eq!(both(late, async { 2 }).await, (1, 2));
+        let late = async {
+            tokio::task::yield_now().await;
+            2
+        };
+        assert_eq!(both(async { 1 }, late).await, (1, 2));
+    }
 }

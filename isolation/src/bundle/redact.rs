@@ -155,13 +155,18 @@ mod tests {
             labels: [("l".to_owned(), "label \"hunter4\"".to_owned())].into(),
             engine_options: [(
                 "docker".to_owned(),
-                json!({ "build": { "build_args": { "A": "hunter5-arg" } }, "platform": "linux/amd64" }),
+                json!({
+                    "build": { "build_args": { "A": "hunter5-arg" } },
+                    "steps": [{ "env": ["hunter8-step", 1] }],
+                    "platform": "linux/amd64",
+                }),
             )]
             .into(),
             ..EnvironmentSpec::default()
         };
         let redactor = Redactor::of(&spec, &["hunter6-command".to_owned()]);
         assert_eq!(redactor.text("is hunter6-command"), "is ***");
+        assert_eq!(redactor.text("is hunter8-step"), "is ***");
         let mut proxy = json!({ "HttpProxy": "http://me:hunter7@proxy.test:3128" });
         redactor.json(&mut proxy);
         assert_eq!(proxy, json!({ "HttpProxy": "http://***@proxy.test:3128" }));
@@ -179,14 +184,14 @@ mod tests {
     fn values_of_a_specification_are_hidden() {
         let mut spec = json!({
             "env": { "A": "x" }, "main": { "command": { "argv": ["sh"], "env": { "B": "y" } } },
-            "labels": { "c": "z" }, "image": "app",
+            "labels": { "c": "z" }, "image": "app", "build": { "args": { "d": ["w", 1] } },
         });
         hide_values(&mut spec);
         assert_eq!(
             spec,
             json!({
                 "env": { "A": "***" }, "main": { "command": { "argv": ["sh"], "env": { "B": "***" } } },
-                "labels": { "c": "***" }, "image": "app",
+                "labels": { "c": "***" }, "image": "app", "build": { "args": { "d": ["***", 1] } },
             })
         );
     }

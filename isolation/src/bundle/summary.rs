@@ -208,3 +208,69 @@ pub(super) fn commands(commands: &[CommandRecord], output: &[Piece]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::exit_status::ExitStatus;
+    use crate::events::Subject;
+
+    #[test]
+    fn block_without_lines_is_left_out() {
+        let mut page = String::new();
+        block(&mut page, &[]);
+        assert_eq!(page, "");
+        block(&mut page, &["~~~~~~~ x".to_owned()]);
+        assert!(page.starts_with("~~~~~~~~text\n~~~~~~~ x\n~~~~~~~~\n"), "{page}");
+    }
+
+    #[test]
+    fn event_is_one_line() {
+        let line = |kind| {
+            event(&Event {
+                sequence: 1,
+                at: SystemTime::UNIX_EPOCH,
+                subject: Subject::Engine {
+                    engine: "basic".to_owned(),
+                },
+                kind,
+            })
+        };
+        let exit = ExitStatus::from_code(3);
+        for (kind, end) in [
+            (
+                EventKind::Rejected {
+                    reason: "too old".to_owned(),
+                },
+                "engine rejected: too old",
+            ),
+            (EventKind::Exited { exit }, "main process ended: exit code 3"),
+            (EventKind::Gap, "gap"),
+        ] {
+            let line = line(kind);
+            assert!(line.starts_with("1970-01-01T00:00:00"), "{line}");
+            assert!(line.ends_with(&format!("basic: {end}")), "{line}");
+        }
+    }
+
+    #[test]
+    fn command_without_an_exit_code_says_why() {
+        let began = SystemTime::UNIX_EPOCH;
+        let of = |ended| {
+            let command = CommandRecord {
+                number: 1,
+                argv: vec!["sleep".to_owned(), "9".to_owned()],
+                began,
+                ended,
+                exit: None,
+            };
+            commands(&[command], &[])
+        };
+        assert!(of(None).contains(" #1 sleep 9\n### runs\n"), "{}", of(None));
+        let killed = of(Some(began + std::time::Duration::from_secs(2)));
+        assert!(
+            killed.contains("### killed, because its caller no longer waited for it, 2.000 s"),
+            "{killed}"
+        );
+    }
+}

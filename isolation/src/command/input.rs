@@ -68,3 +68,25 @@ impl TryFrom<Wire> for Input {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn input_has_one_form_in_json() {
+        for (input, text) in [
+            (Input::Empty, r#""empty""#),
+            (Input::Piped, r#""piped""#),
+            (Input::Bytes("a\n".into()), r#"{"text":"a\n"}"#),
+            (
+                Input::Bytes(Bytes::from_static(&[0xff, 0])),
+                r#"{"base64":"/wA="}"#,
+            ),
+        ] {
+            assert_eq!(serde_json::to_string(&input).unwrap(), text);
+            assert_eq!(serde_json::from_str::<Input>(text).unwrap(), input);
+        }
+        assert!(serde_json::from_str::<Input>(r#"{"base64":"?"}"#).is_err());
+    }
+}

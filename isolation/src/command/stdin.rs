@@ -104,3 +104,52 @@ impl Feed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use tokio::io::AsyncReadExt;
+
+    use super::*;
+
+    /// Accepts no byte, and remembers that it was closed.
+    struct Full(Arc<AtomicBool>);
+
+    impl AsyncWrite for Full {
+        fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<std::io::Result<usize>> {
+            Poll::Ready(Ok(0))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+            self.0.store(true, Ordering::Relaxed);
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[tokio::test]
+    async fn stdin_as_a_writer_closes_the_input() {
+        let (to, mut from) = tokio::io::duplex(64);
+        let mut stdin = Stdin::new(to);
+        AsyncWriteExt::write_all(&mut stdin, b"hello").await.unwrap();
+        AsyncWriteExt::flush(&mut stdin).await.unwrap();
+        AsyncWriteExt::shutdown(&mut stdin).await.unwrap();
+        let mut read = String::new();
+        from.read_to_string(&mut read).await.unwrap();
+        assert_eq!(read, "hello");
+    }
+
+    /// Without an end, the output of the command would never be read.
+    #[tokio::test]
+    async fn feed_ends_at_a_writer_that_takes_nothing() {
+        let closed = Arc::new(AtomicBool::new(false));
+        let mut feed = Feed::new(Stdin::new(Full(Arc::clone(&closed))), Bytes::from_static(b"x"));
+        assert_eq!(feed.alongside(Box::pin(std::future::ready(7))).await, 7);
+        assert!(feed.0.is_none() && !closed.load(Ordering::Relaxed));
+    }
+}

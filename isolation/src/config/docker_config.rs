@@ -196,3 +196,24 @@ fn without_zeros(limits: &ResourceLimits) -> ResourceLimits {
         ..limits.clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Engine;
+
+    #[test]
+    fn engine_uses_the_address_of_the_configuration() {
+        let address = |host: Option<&str>| {
+            let config = DockerConfig {
+                docker_host: host.map(str::to_owned),
+                ..DockerConfig::default()
+            };
+            config.engine().map(|engine| engine.address())
+        };
+        let given = address(Some("tcp://127.0.0.1:2375")).unwrap();
+        assert_eq!(given.as_deref(), Some("tcp://127.0.0.1:2375"));
+        let error = address(Some("carrier://x")).unwrap_err();
+        assert!(format!("{error:?}").contains("carrier"), "{error:?}");
+    }
+}

@@ -182,4 +182,26 @@ mod tests {
         assert_eq!(text(json!([])), ": a JSON object is expected");
         assert_eq!(text(json!({"docker": 1})), "docker: a JSON object is expected");
     }
+
+    #[test]
+    fn every_fault_of_a_value_is_reported() {
+        let found = faults(&json!({"engines": 1}));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(
+            (found[0].path.as_str(), found[0].why.as_str()),
+            ("engines", "a JSON object is expected")
+        );
+    }
+
+    #[test]
+    fn engine_that_is_missing_may_be_disabled() {
+        let mut registry = crate::Registry::new();
+        let with = |enabled| {
+            let text = format!(r#"{{"engines": {{"no-such": {{"enabled": {enabled}}}}}}}"#);
+            Config::from_json(&text).unwrap()
+        };
+        with(false).configure(&mut registry).unwrap();
+        let error = with(true).configure(&mut registry).unwrap_err();
+        assert!(error.to_string().contains("no-such"), "{error}");
+    }
 }

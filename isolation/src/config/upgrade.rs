@@ -111,6 +111,10 @@ mod tests {
         let again = old.clone();
         assert_eq!(upgrade(&mut old).unwrap(), super::super::VERSION);
         assert_eq!(old, again);
+        // No object: the check of the keys names the fault.
+        let mut list = json!([]);
+        assert_eq!(upgrade(&mut list).unwrap(), super::super::VERSION);
+        assert_eq!(list, json!([]));
     }
 
     #[test]

@@ -176,3 +176,39 @@ impl fmt::Display for LikelyCause {
         f.write_str(self.texts().0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[rustfmt::skip]
+    const ALL: [&str; 49] = [
+        "out_of_memory", "timed_out", "daemon_unreachable", "daemon_forbids", "daemon_certificate",
+        "engine_unavailable", "daemon_slow", "image_missing", "registry_unreachable", "unauthorized",
+        "rate_limited", "build_failed", "wrong_platform", "port_taken", "port_unreachable", "name_taken",
+        "subnet_taken", "address_pool_exhausted", "network_missing", "volume_missing",
+        "mount_source_missing", "mount_target_invalid", "device_missing", "limit_rejected",
+        "removed_by_others", "user_missing", "working_directory_missing", "program_missing",
+        "program_not_executable", "interpreter_missing", "carriage_return", "library_missing",
+        "read_only_file_system", "disk_full", "too_many_processes", "too_many_files", "no_network",
+        "name_not_resolved", "connection_refused", "certificate_rejected", "file_missing",
+        "permission_denied", "crashed", "killed", "never_healthy", "never_ready", "ended_early",
+        "program_failed", "unknown",
+    ];
+
+    #[test]
+    fn cause_has_a_sentence_and_a_hint_of_its_own() {
+        let mut sentences = BTreeSet::new();
+        for name in ALL {
+            let cause: LikelyCause = serde_json::from_value(name.into()).unwrap();
+            let (sentence, hint) = (cause.to_string(), cause.hint());
+            assert!(sentences.insert(sentence.clone()), "{name}: {sentence}");
+            for text in [sentence.as_str(), hint] {
+                assert!(!text.is_empty() && !text.ends_with('.'), "{name}: {text}");
+                assert!(text.starts_with(|c: char| c.is_lowercase()), "{name}: {text}");
+            }
+        }
+    }
+}

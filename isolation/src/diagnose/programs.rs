@@ -177,8 +177,8 @@ fn of_file(evidence: &Evidence, file: &ProgramFile) -> Option<Diagnosis> {
 
 /// Whether the header of an ELF file names another architecture than the machine has.
 fn is_of_another_machine(evidence: &Evidence, head: &str) -> bool {
-    // The machine is in bytes 18 and 19. They are ASCII, or 0xb7 for arm64, which is not valid in a
-    // text.
+    // The machine is in bytes 18 and 19. They are ASCII, or 0xb7 for arm64 and 0xf3 for riscv64,
+    // which are not valid in a text.
     let code = head.chars().nth(18);
     let Some(platforms) = &evidence.platforms else {
         return false;
@@ -186,9 +186,134 @@ fn is_of_another_machine(evidence: &Evidence, head: &str) -> bool {
     let expected = match platforms.machine.rsplit('/').next() {
         Some("amd64") => '\u{3e}',
         Some("386") => '\u{3}',
-        Some("arm64") => char::REPLACEMENT_CHARACTER,
-        Some("riscv64") => char::REPLACEMENT_CHARACTER,
+        Some("arm64" | "riscv64") => char::REPLACEMENT_CHARACTER,
         _ => return false,
     };
     code.is_some_and(|code| code != expected)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::exit_status::ExitStatus;
+    use crate::diagnose::{FailedCommand, Platforms};
+
+    /// The head of a program of this machine code, as text: an invalid byte is replaced.
+    fn elf(code: char) -> String {
+        format!("\u{7f}ELF{}{code}\0", "\u{1}".repeat(14))
+    }
+
+    fn of_program(head: &str, mode: u32, machine: &str) -> Evidence {
+        Evidence {
+            error: vec!["exec /bin/tool: no such file or directory".to_owned()],
+            program: Some(ProgramFile {
+                path: "/bin/tool".to_owned(),
+                mode,
+                head: head.to_owned(),
+            }),
+            platforms: Some(Platforms {
+                image: machine.to_owned(),
+                machine: machine.to_owned(),
+            }),
+            ..Evidence::default()
+        }
+    }
+
+    #[test]
+    fn program_of_another_machine_is_recognised_by_its_head() {
+        for (machine, code, cause) in [
+            ("linux/amd64", '\u{3e}', LikelyCause::LibraryMissing),
+            (
+                "linux/amd64",
+                char::REPLACEMENT_CHARACTER,
+                LikelyCause::WrongPlatform,
+            ),
+            ("linux/386", '\u{3}', LikelyCause::LibraryMissing),
+            ("linux/386", '\u{3e}', LikelyCause::WrongPlatform),
+            (
+                "linux/arm64",
+                char::REPLACEMENT_CHARACTER,
+                LikelyCause::LibraryMissing,
+            ),
+            ("linux/arm64", '\u{3e}', LikelyCause::WrongPlatform),
+            ("linux/riscv64", '\u{3}', LikelyCause::WrongPlatform),
+            ("linux/s390x", '\u{3e}', LikelyCause::LibraryMissing),
+        ] {
+            let evidence = of_program(&elf(code), 0o755, machine);
+            let found = by_error(&evidence).unwrap();
+            assert_eq!(found.cause, cause, "{machine} {code:?}: {found:?}");
+        }
+        let mut unknown = of_program(&elf('\u{3e}'), 0o755, "linux/386");
+        unknown.platforms = None;
+        assert_eq!(by_error(&unknown).unwrap().cause, LikelyCause::LibraryMissing);
+    }
+
+    #[test]
+    fn file_of_a_program_names_the_cause() {
+        for (head, mode, cause, word) in [
+            (
+                "#!/bin/sh\n",
+                0o644,
+                LikelyCause::ProgramNotExecutable,
+                "has the mode 644",
+            ),
+            ("#!/bin/sh\r\n", 0o755, LikelyCause::CarriageReturn, "\\r"),
+            (
+                "#!/no/such\n",
+                0o755,
+                LikelyCause::InterpreterMissing,
+                "is #!/no/such",
+            ),
+            (
+                "echo hello\n",
+                0o755,
+                LikelyCause::InterpreterMissing,
+                "names no interpreter: echo hello",
+            ),
+        ] {
+            let found = by_error(&of_program(head, mode, "linux/amd64")).unwrap();
+            assert_eq!(found.cause, cause, "{head:?}: {found:?}");
+            assert!(
+                found.because.iter().any(|line| line.contains(word)),
+                "{head:?}: {found:?}"
+            );
+        }
+        let mut several = of_program("#!/bin/sh\n", 0o755, "linux/amd64");
+        several.error = vec!["no space left on device: exec /bin/tool".to_owned()];
+        assert_eq!(by_error(&several), None, "the program is not the cause");
+    }
+
+    #[test]
+    fn exit_code_of_a_shell_names_the_program() {
+        let ended = |code: i32, line: &str| {
+            by_output(&Evidence {
+                command: Some(FailedCommand {
+                    argv: vec!["tool".to_owned()],
+                    exit: ExitStatus::from_code(code),
+                    output: vec![line.to_owned()],
+                }),
+                ..Evidence::default()
+            })
+        };
+        let cause = |code, line| ended(code, line).map(|found| found.cause);
+        assert_eq!(cause(0, "sh: tool: not found"), None);
+        assert_eq!(cause(1, "sh: tool: not found"), None);
+        assert_eq!(
+            cause(127, "sh: tool: not found"),
+            Some(LikelyCause::ProgramMissing)
+        );
+        assert_eq!(
+            cause(126, "sh: tool: Permission denied"),
+            Some(LikelyCause::ProgramNotExecutable)
+        );
+        assert_eq!(
+            cause(1, "tool: exec format error"),
+            Some(LikelyCause::InterpreterMissing)
+        );
+        assert_eq!(cause(126, ""), Some(LikelyCause::ProgramMissing));
+        let loader = "tool: error while loading shared libraries: libx.so: cannot open";
+        assert_eq!(cause(127, loader), Some(LikelyCause::LibraryMissing));
+        let silent = ended(127, "").unwrap();
+        assert!(silent.because[0].contains("tool ended with"), "{silent:?}");
+    }
 }

@@ -118,3 +118,63 @@ pub(super) fn of_output(evidence: &Evidence) -> Option<Diagnosis> {
     }
     Some(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reason_why_nothing_answers_is_named() {
+        let cause = |kind, lines: &[&str]| {
+            let error = lines.iter().map(|line| (*line).to_owned()).collect();
+            let kind = Some(kind);
+            of_error(&Evidence {
+                error,
+                kind,
+                ..Evidence::default()
+            })
+            .map(|found| found.cause)
+        };
+        for (lines, expected) in [
+            (
+                ["connect", "Connection refused; does a program listen?"],
+                LikelyCause::ConnectionRefused,
+            ),
+            (
+                ["find the port", "which cannot be reached from here"],
+                LikelyCause::PortUnreachable,
+            ),
+            (
+                ["probe", "the secure connection to the engine failed"],
+                LikelyCause::DaemonCertificate,
+            ),
+            (
+                ["probe", "cannot reach the engine: Permission denied"],
+                LikelyCause::DaemonForbids,
+            ),
+            (
+                ["probe", "no Docker daemon answers"],
+                LikelyCause::DaemonUnreachable,
+            ),
+            (
+                ["probe", "the engine answered 502"],
+                LikelyCause::DaemonUnreachable,
+            ),
+            (
+                ["pull the image x", "dial tcp: something"],
+                LikelyCause::RegistryUnreachable,
+            ),
+            (["probe", "bwrap cannot be run"], LikelyCause::EngineUnavailable),
+        ] {
+            assert_eq!(cause(ErrorKind::Unavailable, &lines), Some(expected), "{lines:?}");
+        }
+        let memory = ["start", "it was killed"];
+        assert_eq!(
+            cause(ErrorKind::OutOfMemory, &memory),
+            Some(LikelyCause::OutOfMemory)
+        );
+        let late = ["stop", "it took longer than 10 s"];
+        assert_eq!(cause(ErrorKind::Timeout, &late), Some(LikelyCause::DaemonSlow));
+        assert_eq!(cause(ErrorKind::Engine, &["probe", "bwrap cannot be run"]), None);
+    }
+}

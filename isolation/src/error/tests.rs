@@ -112,3 +112,38 @@ fn several_faults_are_one_error() {
         ErrorKind::NotFound
     );
 }
+
+#[test]
+fn reason_why_an_engine_is_missing_has_its_source() {
+    let missing = io::Error::from(io::ErrorKind::NotFound);
+    let source = missing.to_string();
+    let error = Error::io("read", Path::new("/x"), missing);
+    assert_eq!(
+        error.why_unavailable(),
+        (format!("cannot read /x: {source}"), String::new())
+    );
+    assert_eq!(
+        Error::invalid("x").why_unavailable(),
+        ("x".to_owned(), String::new())
+    );
+    let unavailable = Error::unavailable("basic", "no directory", "set TMPDIR");
+    assert_eq!(
+        unavailable.why_unavailable(),
+        ("no directory".to_owned(), "set TMPDIR".to_owned())
+    );
+}
+
+#[test]
+fn illegal_transition_is_a_wrong_status() {
+    let step = crate::IllegalTransition {
+        from: Status::Destroyed,
+        to: Status::Running,
+    };
+    let error = Error::from(step).during("start the environment", "web");
+    assert_eq!(error.kind(), ErrorKind::WrongStatus);
+    assert_eq!(
+        error.to_string(),
+        "cannot start the environment web: \
+         the status of the environment cannot change from destroyed to running"
+    );
+}

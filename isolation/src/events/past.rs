@@ -89,3 +89,63 @@ impl From<Observed> for EventKind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::watch::{Report, reports};
+    use crate::environment::id::EnvironmentId;
+
+    fn past(received: Received) -> PastEvents {
+        let watching = Watching::new(tokio::spawn(std::future::pending()));
+        PastEvents::new("docker", received, watching)
+    }
+
+    fn started(id: &EnvironmentId) -> Report {
+        Report {
+            id: id.clone(),
+            name: "web".into(),
+            observed: Observed::Started,
+        }
+    }
+
+    #[tokio::test]
+    async fn event_that_was_reported_twice_is_one() {
+        let (reports, received) = reports();
+        let mut past = past(received);
+        let id = EnvironmentId::random();
+        let at = SystemTime::UNIX_EPOCH;
+        for _ in 0..2 {
+            reports.send_past(started(&id), at).await;
+        }
+        let first = past.next().await.unwrap().unwrap();
+        assert_eq!(
+            (first.kind, first.at, first.sequence),
+            (EventKind::Started, at, 0)
+        );
+        // What was missed may have changed the state: the same report counts again.
+        reports.gap();
+        reports.send(started(&id));
+        drop(reports);
+        let gap = past.next().await.unwrap().unwrap();
+        assert_eq!((gap.kind, gap.sequence), (EventKind::Gap, 1));
+        assert_eq!(gap.subject.name(), "docker");
+        let again = past.next().await.unwrap().unwrap();
+        assert_eq!((again.kind, again.sequence), (EventKind::Started, 2));
+        assert!(past.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn end_of_the_reports_is_an_error() {
+        let (reports, received) = reports();
+        let mut past = past(received);
+        reports.ended("the connection is lost");
+        drop(reports);
+        let error = past.next().await.unwrap().unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "cannot read the events of the engine docker: the connection is lost"
+        );
+        assert!(past.next().await.is_none());
+    }
+}

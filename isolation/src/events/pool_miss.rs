@@ -51,3 +51,29 @@ impl PoolMiss {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reason_that_a_user_can_change_has_a_hint() {
+        for (name, hint) in [
+            ("first_use", false),
+            ("empty", false),
+            ("unusable", false),
+            ("image_changed", false),
+            ("engine", false),
+            ("lifetime", true),
+            ("copies", true),
+            ("fixed_port", true),
+            ("name", true),
+            ("aliases", true),
+            ("shared_files", true),
+        ] {
+            let miss: PoolMiss = serde_json::from_value(name.into()).unwrap();
+            let text = miss.explain();
+            assert_eq!(text.contains("; "), hint, "{name}: {text}");
+        }
+    }
+}

@@ -118,3 +118,21 @@ async fn environment_that_exists_again_ends_again() {
         assert_eq!(events.next().await.unwrap().unwrap().sequence, sequence);
     }
 }
+
+#[tokio::test]
+async fn step_of_a_build_is_not_in_the_history() {
+    let sink = EventSink::default();
+    let mut events = sink.subscribe();
+    let output = EventKind::BuildOutput {
+        text: "Step 1/2".into(),
+    };
+    sink.emit(subject(), output.clone());
+    sink.emit(subject(), EventKind::Chosen);
+    assert_eq!(events.next().await.unwrap().unwrap().kind, output);
+    let kept: Vec<_> = sink
+        .of(&EnvironmentId::random())
+        .into_iter()
+        .map(|event| event.kind)
+        .collect();
+    assert_eq!(kept, [EventKind::Chosen]);
+}

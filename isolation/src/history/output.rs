@@ -70,10 +70,7 @@ impl OutputRing {
         self.bytes += cost(&piece);
         self.pieces.push_back(piece);
         while self.bytes > MOST && self.pieces.len() > 1 {
-            let Some(oldest) = self.pieces.pop_front() else {
-                break;
-            };
-            self.bytes -= cost(&oldest);
+            self.bytes -= self.pieces.pop_front().as_ref().map_or(0, cost);
         }
     }
 

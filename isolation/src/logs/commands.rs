@@ -308,4 +308,30 @@ mod tests {
         assert!(lost > 500 && got > 300, "{lost} {got}");
         assert_eq!(lost + got, 1000);
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn follower_of_a_store_gets_lines_until_it_is_gone() {
+        let directory = tempfile::tempdir().unwrap();
+        let (file, entry) = (directory.path().join("a.output"), directory.path().join("a.json"));
+        std::fs::write(&entry, "{}").unwrap();
+        let store = StoredOutput::at(file, entry.clone());
+        let line = |text: &'static str| LogLine::new(OutputStream::Stdout, text);
+        store.append(&[line("a"), line("b")]).unwrap();
+        let options = LogOptions {
+            follow: true,
+            tail: Some(1),
+            ..LogOptions::default()
+        };
+        let mut log = CommandLog::stored(store.clone(), &options).begin().unwrap();
+        assert_eq!(text(&log.next().await.unwrap().unwrap()), "0 b");
+        let writer = tokio::spawn(async move {
+            sleep(PAUSE * 3).await;
+            store.append(&[line("c")]).unwrap();
+            sleep(PAUSE * 3).await;
+            std::fs::remove_file(entry).unwrap();
+        });
+        assert_eq!(text(&log.next().await.unwrap().unwrap()), "0 c");
+        assert!(log.next().await.unwrap().is_none());
+        writer.await.unwrap();
+    }
 }

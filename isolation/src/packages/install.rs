@@ -248,4 +248,15 @@ mod tests {
             "{shown}"
         );
     }
+
+    #[test]
+    fn no_name_and_a_name_with_a_password_are_invalid() {
+        let error = check_names(PackageManager::Apt, &[]).unwrap_err();
+        assert_eq!(error.to_string(), "no package is named");
+        let error = check_word("https://me:hunter2@host.test/a.whl")
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("holds credentials"), "{error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
 }

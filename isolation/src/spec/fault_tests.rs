@@ -41,6 +41,10 @@ fn network_that_cannot_exist_is_a_fault() {
                 "TCP only, not of udp",
             ),
             (r#"{"mode": "none", "ports": ["80"]}"#, "cannot publish ports"),
+            (
+                r#"{"mode": {"named": "host"}, "join": ["b"]}"#,
+                "every port of the host, and no other network",
+            ),
             (r#"{"mode": "none", "publish_all": true}"#, "cannot publish ports"),
             (
                 r#"{"ports": ["8080:80", "8080:81"]}"#,

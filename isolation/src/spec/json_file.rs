@@ -67,10 +67,8 @@ pub(crate) fn listed(found: Vec<Fault>) -> Error {
             path => format!("{path}: {why}"),
         })));
     }
-    match faults.into_result() {
-        Err(error) => error,
-        Ok(()) => Error::invalid("it is invalid"),
-    }
+    let error = faults.into_result().err();
+    error.unwrap_or_else(|| Error::invalid("it is invalid"))
 }
 
 /// Every fault of a value that is read as `T`: unknown and missing keys, values of another type or
@@ -184,14 +182,10 @@ impl Removed {
         index
     }
 
-    fn note(&mut self, mut removed: Steps) {
-        match removed.0.pop() {
-            Some(Step::Index(at)) => self.items.push((removed, at)),
-            Some(last) => {
-                removed.0.push(last);
-                self.keys.push(removed);
-            }
-            None => {}
+    fn note(&mut self, removed: Steps) {
+        match removed.0.split_last() {
+            Some((Step::Index(at), list)) => self.items.push((Steps(list.to_vec()), *at)),
+            _ => self.keys.push(removed),
         }
     }
 

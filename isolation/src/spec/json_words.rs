@@ -157,6 +157,18 @@ mod tests {
                 "unknown field `x`, there are no fields",
                 "unknown key; there are no keys here",
             ),
+            (
+                "unknown variant `done`, expected `started`",
+                "unknown value \"done\"; use started",
+            ),
+            (
+                "invalid type: byte array, expected u8",
+                "a whole number from 0 to 255 is expected, not this value",
+            ),
+            (
+                "invalid type: null, expected a date",
+                "a date is expected, not null",
+            ),
             ("anything else", "anything else"),
         ] {
             assert_eq!(plain(message), text);

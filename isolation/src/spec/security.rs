@@ -353,6 +353,7 @@ mod tests {
         }
         for security in [
             r#"{"profile": "trusted", "privileged": true, "add_capabilities": ["ALL"]}"#,
+            r#"{"groups": ["audio", "44"]}"#,
             r#"{"add_capabilities": ["cap_net_raw"], "drop_capabilities": ["ALL"], "seccomp": "{}"}"#,
         ] {
             spec(security).validate().unwrap();

@@ -206,6 +206,7 @@ pub(crate) fn serialize_path<S: Serializer>(path: &Path, to: S) -> std::result::
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::spec::EnvironmentSpec;
 
     #[test]
     fn sizes_in_every_spelling() {
@@ -268,5 +269,15 @@ mod tests {
         ] {
             assert!(parse_duration(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn null_is_no_value() {
+        let spec = EnvironmentSpec::from_json(
+            r#"{"limits": {"memory": null, "cpus": null}, "health": {"interval": null}}"#,
+        );
+        let spec = spec.unwrap();
+        assert_eq!((spec.limits.memory, spec.limits.cpus), (None, None));
+        assert_eq!(spec.health.unwrap().interval, None);
     }
 }

@@ -360,4 +360,10 @@ mod tests {
             "port 80 or http on port 8080/ or a line of the log like \"up\" or exit code 0 or the health check"
         );
     }
+
+    #[test]
+    fn health_is_a_condition_without_a_value() {
+        assert_eq!("healthy".parse::<WaitFor>().unwrap(), WaitFor::Healthy);
+        assert!("healthy:1".parse::<WaitFor>().is_err());
+    }
 }

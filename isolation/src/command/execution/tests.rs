@@ -119,3 +119,51 @@ async fn end_is_reported_once() {
     drop(execution);
     assert_eq!(*reported.lock().unwrap(), [Some(0), None]);
 }
+
+/// A process without output that ends when it is killed.
+struct Silent {
+    killed: bool,
+}
+
+impl RunningProcess for Silent {
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<Chunk>>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
+    fn wait(&mut self) -> BoxFuture<'_, Result<ExitStatus>> {
+        Box::pin(async {
+            match self.killed {
+                true => Ok(ExitStatus::from_code(137)),
+                false => std::future::pending().await,
+            }
+        })
+    }
+
+    fn kill(&mut self, _: Signal) -> BoxFuture<'_, Result<()>> {
+        self.killed = true;
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn timeout_ends_a_command_that_closed_its_output() {
+    let command = Command {
+        timeout: Some(Duration::from_secs(60)),
+        ..Command::new(["sleep", "1000"])
+    };
+    let mut execution = Execution::new(Box::new(Silent { killed: false }), None, &command);
+    assert!(execution.next().await.unwrap().is_none());
+    assert_eq!(execution.exit(), None);
+    let exit = execution.wait().await.unwrap();
+    assert!(exit.timed_out && exit.code == 137, "{exit}");
+    assert_eq!(execution.exit(), Some(exit));
+}
+
+#[tokio::test]
+async fn command_that_did_not_start_cannot_be_killed() {
+    let mut execution = Execution::not_started(&Command::new(["x"]), 127, "program not found");
+    execution.kill(Signal::Kill).await.unwrap();
+    let output = execution.output().await.unwrap();
+    assert_eq!(output.exit.code, 127);
+    assert!(output.stderr_text().contains("program not found"));
+}
