@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
@@ -17,6 +18,7 @@ use crate::command::exit_status::ExitStatus;
 use crate::command::signal::Signal;
 use crate::command::terminal::TerminalSize;
 use crate::error::{Error, ErrorKind, Result};
+use crate::spec::restart::Recovery;
 
 /// The runs of a main process as one command, which ends with the last run.
 pub(super) struct AttachedRuns {
@@ -85,12 +87,9 @@ impl AttachedRuns {
         }
     }
 
-    /// The action after the end of a run.
-    fn after(&mut self, exit: ExitStatus) -> Stage {
-        let Stage::Runs(run) = &self.stage else {
-            return Stage::Ended(exit);
-        };
-        let cause = match run.unhealthy.load(Ordering::Acquire) {
+    /// The action after the end of a run of this length.
+    fn after(&mut self, exit: ExitStatus, is_unhealthy: bool, ran: Duration) -> Stage {
+        let cause = match is_unhealthy {
             true => RestartCause::Unhealthy,
             false => RestartCause::Exited(exit),
         };
@@ -99,10 +98,11 @@ impl AttachedRuns {
         if !self.shared.supervision.is(self.generation) {
             return Stage::Ended(exit);
         }
-        let next = self.attempts.next(&self.shared, cause, run.began.elapsed());
-        if next == Next::Nothing {
-            return Stage::Ended(exit);
-        }
+        let next = match self.attempts.next(&self.shared, cause, ran) {
+            Next::Nothing => return Stage::Ended(exit),
+            Next::GiveUp { why, failed } => Err((why, failed)),
+            Next::Recover(recovery, pause) => Ok((recovery, pause)),
+        };
         let starting = again(
             Arc::clone(&self.shared),
             next,
@@ -114,21 +114,21 @@ impl AttachedRuns {
     }
 }
 
-/// Restarts the main process; `None` if it is not restarted.
+/// Restarts the main process after a pause, or gives up for a reason; `None` if it is not
+/// restarted.
 async fn again(
     shared: Arc<Shared>,
-    next: Next,
+    next: std::result::Result<(Recovery, Duration), (String, bool)>,
     cause: RestartCause,
     check: Option<Check>,
     generation: u64,
 ) -> Result<Option<Run>> {
     let (recovery, pause) = match next {
-        Next::Nothing => return Ok(None),
-        Next::GiveUp { why, failed } => {
+        Ok(next) => next,
+        Err((why, failed)) => {
             shared.give_up(why, failed).await;
             return Ok(None);
         }
-        Next::Recover(recovery, pause) => (recovery, pause),
     };
     sleep(pause).await;
     let _restarting = shared.supervision.restarting.lock().await;
@@ -152,7 +152,9 @@ impl RunningProcess for AttachedRuns {
                             return Ok(Some(chunk));
                         }
                         let exit = run.execution.wait().await?;
-                        self.after(exit)
+                        let is_unhealthy = run.unhealthy.load(Ordering::Acquire);
+                        let ran = run.began.elapsed();
+                        self.after(exit, is_unhealthy, ran)
                     }
                     Stage::Starts(task, exit) => {
                         let started = (&mut task.0).await;
@@ -170,10 +172,11 @@ impl RunningProcess for AttachedRuns {
 
     fn wait(&mut self) -> BoxFuture<'_, Result<ExitStatus>> {
         Box::pin(async {
-            while self.next().await?.is_some() {}
-            match &mut self.stage {
-                Stage::Ended(exit) | Stage::Starts(_, exit) => Ok(*exit),
-                Stage::Runs(run) => run.execution.wait().await,
+            loop {
+                if let Stage::Ended(exit) = self.stage {
+                    return Ok(exit);
+                }
+                self.next().await?;
             }
         })
     }

@@ -102,10 +102,11 @@ impl Shared {
     fn describe(&self, cause: RestartCause) -> String {
         match cause {
             RestartCause::Exited(exit) => format!("its main process ended: {exit}"),
-            RestartCause::Unhealthy => match self.history.checks().last() {
-                Some(check) => format!("its health check fails: {}", check.output.trim()),
-                None => "its health check fails".to_owned(),
-            },
+            RestartCause::Unhealthy => {
+                let checks = self.history.checks();
+                let output = checks.last().map_or("", |check| check.output.trim());
+                format!("its health check fails: {output}")
+            }
         }
     }
 

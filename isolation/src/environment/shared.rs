@@ -43,15 +43,10 @@ pub(crate) trait Owner: Send + Sync {
     fn forget(&self, id: &EnvironmentId);
 
     /// The address of an engine for other processes.
-    fn address_of(&self, engine: &str) -> Option<String> {
-        let _ = engine;
-        None
-    }
+    fn address_of(&self, engine: &str) -> Option<String>;
 
     /// Starts the process that undoes what this one leaves if it is killed.
-    fn start_reaper(&self, directory: &StateDirectory) {
-        let _ = directory;
-    }
+    fn start_reaper(&self, directory: &StateDirectory);
 
     /// The engines that support these features.
     fn engines_supporting<'a>(&'a self, features: &'a BTreeSet<Feature>) -> BoxFuture<'a, Vec<String>>;

@@ -54,6 +54,12 @@ struct NoManager;
 impl shared::Owner for NoManager {
     fn forget(&self, _: &EnvironmentId) {}
 
+    fn address_of(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn start_reaper(&self, _: &crate::journal::directory::StateDirectory) {}
+
     fn engines_supporting<'a>(&'a self, _: &'a BTreeSet<Feature>) -> BoxFuture<'a, Vec<String>> {
         Box::pin(std::future::ready(Vec::new()))
     }
