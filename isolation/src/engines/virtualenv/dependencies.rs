@@ -106,6 +106,8 @@ mod tests {
         let text = format!("{}\n/opt/project/src\nimport my_hook\n# no\n", inside.display());
         fs::write(packages.join("editable.pth"), text).unwrap();
         fs::write(packages.join("distutils-precedence.pth"), "import os; os\n").unwrap();
+        let large = fs::File::create(packages.join("large.egg-link")).unwrap();
+        large.set_len(LARGEST + 1).unwrap();
         let shown: Vec<String> = of(&environment)
             .unwrap()
             .into_iter()
@@ -115,6 +117,7 @@ mod tests {
             "the base interpreter /no/such/bin",
             "/opt/project/src (editable.pth)",
             "what the code in editable.pth needs",
+            "what large.egg-link names",
         ];
         assert_eq!(shown, expected);
     }

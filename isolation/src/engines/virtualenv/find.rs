@@ -83,6 +83,13 @@ mod tests {
     }
 
     #[test]
+    fn error_without_any_candidate_says_so() {
+        let request = "3.99".parse().unwrap();
+        let error = not_found(&request, &[], &BTreeSet::new()).to_string();
+        assert!(error.contains("no candidate is on the PATH"), "{error}");
+    }
+
+    #[test]
     fn error_of_no_interpreter_lists_the_candidates() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("python3");

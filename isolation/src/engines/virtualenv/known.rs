@@ -169,6 +169,10 @@ mod tests {
         fs::write(&path, "{").unwrap();
         assert_eq!(read(&path), None);
         assert_eq!(fs::read_dir(kept.path()).unwrap().count(), 1, "something is left");
+        fs::remove_file(&path).unwrap();
+        fs::create_dir_all(path.join("in the way")).unwrap();
+        write(&path, &found).unwrap_err();
+        assert_eq!(fs::read_dir(kept.path()).unwrap().count(), 1, "something is left");
     }
 
     #[test]

@@ -392,3 +392,6 @@ impl Engine for VirtualenvEngine {
         self
     }
 }
+
+#[cfg(test)]
+mod tests;

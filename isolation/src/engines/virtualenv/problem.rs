@@ -113,3 +113,70 @@ impl fmt::Display for VirtualenvProblem {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn problem_says_what_to_do() {
+        let (path, to) = (PathBuf::from("/old"), PathBuf::from("/new"));
+        let (recorded, actual) = ("3.11.1".to_owned(), "3.11.2".to_owned());
+        let reason = "exit status: 3".to_owned();
+        for (problem, text, hint, is_repairable) in [
+            (
+                VirtualenvProblem::Moved {
+                    from: path.clone(),
+                    to,
+                },
+                "/old",
+                "isolate repair",
+                true,
+            ),
+            (
+                VirtualenvProblem::NewPatch {
+                    recorded: recorded.clone(),
+                    actual: actual.clone(),
+                },
+                "had version 3.11.1 and has 3.11.2",
+                "writes the new version down",
+                true,
+            ),
+            (
+                VirtualenvProblem::NotCreatedHere { path: path.clone() },
+                "/old",
+                "create another environment",
+                false,
+            ),
+            (
+                VirtualenvProblem::InterpreterGone {
+                    program: path.clone(),
+                    home: "/usr/bin".into(),
+                },
+                "/old in /usr/bin is gone",
+                "install this interpreter again",
+                false,
+            ),
+            (
+                VirtualenvProblem::InterpreterBroken {
+                    program: path,
+                    reason,
+                },
+                "/old does not run: exit status: 3",
+                "install this interpreter again",
+                false,
+            ),
+            (
+                VirtualenvProblem::OtherVersion { recorded, actual },
+                "so that no package is found",
+                "install its packages in it",
+                false,
+            ),
+        ] {
+            let shown = problem.to_string();
+            assert!(shown.contains(text), "{text}: {shown}");
+            assert!(problem.hint().contains(hint), "{hint}: {}", problem.hint());
+            assert_eq!(problem.is_repairable(), is_repairable, "{shown}");
+        }
+    }
+}

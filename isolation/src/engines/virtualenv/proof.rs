@@ -161,3 +161,67 @@ fn run_one(
         false => Err(format!("it uses {prefix}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tool::testing;
+    use super::*;
+    use crate::files::copy::StopOnDrop;
+
+    /// A program at this path. Another process writes it.
+    fn program(path: &Path, script: &str) {
+        let directory = tempfile::tempdir_in(path.parent().unwrap()).unwrap();
+        fs::rename(testing::program(directory.path(), script), path).unwrap();
+    }
+
+    /// An interpreter that says that it uses this prefix.
+    fn interpreter(path: &Path, prefix: &Path) {
+        program(
+            path,
+            &format!("#!/bin/sh\necho 'isolate-prefix:{}'\n", prefix.display()),
+        );
+    }
+
+    #[test]
+    fn entry_point_of_another_interpreter_is_broken() {
+        let directory = tempfile::tempdir().unwrap();
+        let (environment, other) = (directory.path().join("own"), directory.path().join("other"));
+        let bin = environment.join("bin");
+        fs::create_dir_all(&bin).unwrap();
+        fs::create_dir(&other).unwrap();
+        interpreter(&bin.join("python"), &environment);
+        interpreter(&other.join("python"), &other);
+        program(
+            &other.join("python-silent"),
+            "#!/bin/sh\necho 'no module' >&2\nexit 3\n",
+        );
+        let scripts = [
+            ("good", bin.join("python -I")),
+            ("moved", other.join("python")),
+            ("moved-too", other.join("python -I -B")),
+            ("silent", other.join("python-silent")),
+            ("gone", "/no/such/python".into()),
+        ];
+        for (name, program_of) in scripts {
+            program(&bin.join(name), &format!("#!{}\n", program_of.display()));
+        }
+        // A program that is no script of Python is not run.
+        program(&bin.join("other"), "#!/bin/sh\nexit 3\n");
+        let scratch = directory.path().join("scratch");
+        let broken = run_entry_points(&environment, &scratch, &Stop::default()).unwrap();
+        let uses = format!("it uses {}", other.display());
+        let names: Vec<_> = broken.iter().filter_map(|one| one.split(' ').next()).collect();
+        assert_eq!(names, ["gone", "moved", "moved-too", "silent"], "{broken:?}");
+        assert!(
+            broken[1].contains(&uses) && broken[2].contains(&uses),
+            "{broken:?}"
+        );
+        let silent = "its interpreter does not start: no module";
+        assert!(broken[3].contains(silent), "{broken:?}");
+        assert!(!scratch.exists());
+        let stop = Stop::default();
+        drop(StopOnDrop(stop.clone()));
+        run_entry_points(&environment, &scratch, &stop).unwrap_err();
+        assert!(!scratch.exists());
+    }
+}

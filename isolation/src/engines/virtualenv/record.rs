@@ -101,4 +101,16 @@ mod tests {
         let first = format!("../../../bin/pip,sha256={digest},18");
         assert_eq!(new, old.replace("../../../bin/pip,sha256=AAAA,3", &first));
     }
+
+    #[test]
+    fn path_that_leads_out_is_not_used() {
+        for (path, expected) in [
+            ("lib/../bin/pip", Some("bin/pip")),
+            ("./bin/pip", Some("bin/pip")),
+            ("/bin/pip", None),
+            ("../bin/pip", None),
+        ] {
+            assert_eq!(normal(Path::new(path)), expected.map(PathBuf::from), "{path}");
+        }
+    }
 }

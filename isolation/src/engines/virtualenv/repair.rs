@@ -78,11 +78,8 @@ pub(super) fn repair(
     let mut is_moved = false;
     loop {
         let found = validate(&environment, known)?;
-        if let Some(problem) = found.iter().find(|problem| !problem.is_repairable()) {
-            let why = format!("{problem}; {}", problem.hint());
-            return Err(Error::new(ErrorKind::Unsupported, why));
-        }
-        let Some(problem) = found.into_iter().next() else {
+        let worst = found.iter().position(|problem| !problem.is_repairable());
+        let Some(problem) = found.into_iter().nth(worst.unwrap_or(0)) else {
             break;
         };
         if repaired.len() >= MOVES || repaired.contains(&problem) {
@@ -96,8 +93,10 @@ pub(super) fn repair(
                 is_moved = true;
             }
             VirtualenvProblem::NewPatch { actual, .. } => note_version(&environment, actual)?,
-            // Refused above.
-            _ => break,
+            problem => {
+                let why = format!("{problem}; {}", problem.hint());
+                return Err(Error::new(ErrorKind::Unsupported, why));
+            }
         }
         repaired.push(problem);
     }

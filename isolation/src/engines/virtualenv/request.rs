@@ -347,4 +347,12 @@ mod tests {
             assert!(error.to_string().contains("3.13t"), "{text}: {error}");
         }
     }
+
+    #[test]
+    fn path_may_be_any_version() {
+        let request: PythonRequest = "/usr/bin/python3".parse().unwrap();
+        assert!(request.path().is_some() && request.may_fit((2, 7)));
+        let request: PythonRequest = "3.11".parse().unwrap();
+        assert!(request.path().is_none() && !request.may_fit((2, 7)));
+    }
 }

@@ -130,6 +130,8 @@ mod tests {
         );
         let back = rewritten(moved.as_bytes(), Path::new(&long), Path::new("/old/env")).unwrap();
         assert_eq!(back, short.as_bytes());
+        let alone = to("#!/old/env/bin/python3", "/new").unwrap();
+        assert_eq!(alone, "#!/new/bin/python3\n", "a script without an end of line");
         let unquoted = "#!/bin/sh\n'''exec' /old/env/bin/python3 \"$0\" \"$@\"\n' '''\nimport sys\n";
         assert_eq!(to(unquoted, "/new").unwrap(), "#!/new/bin/python3\nimport sys\n");
     }

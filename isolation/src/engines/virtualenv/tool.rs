@@ -260,4 +260,32 @@ mod tests {
         assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
         assert!(link.is_symlink() && dangling.is_symlink());
     }
+
+    #[test]
+    fn place_below_a_file_is_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("file");
+        fs::write(&file, "mine").unwrap();
+        let target = file.join("new");
+        let error = create(&target, &Interpreter::sample(), true, &Stop::default()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Io, "{error}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
+    }
+
+    #[test]
+    fn pip_is_installed_only_where_it_is_missing() {
+        let directory = tempfile::tempdir().unwrap();
+        let bin = directory.path().join("bin");
+        fs::create_dir(&bin).unwrap();
+        // As on a distribution that leaves ensurepip out.
+        testing::program(&bin, "#!/bin/sh\necho \"$*\" >>\"${0%/*}/calls\"\nexit 1\n");
+        let stop = Stop::default();
+        add_pip(directory.path(), &stop).unwrap();
+        let calls = || fs::read_to_string(bin.join("calls")).unwrap();
+        assert!(!calls().contains("--default-pip"), "{}", calls());
+        let before = calls();
+        fs::write(bin.join("pip"), "").unwrap();
+        add_pip(directory.path(), &stop).unwrap();
+        assert_eq!(calls(), before, "nothing is asked");
+    }
 }
