@@ -5,6 +5,7 @@
 #![allow(clippy::unwrap_used)] // helpers of tests are tests too; clippy exempts only the functions marked so
 #![allow(clippy::print_stderr)] // why a test does nothing here
 
+mod again; // a second start, a full terminal, files that cannot be used
 mod distribution_python; // packages where the interpreter belongs to the distribution
 mod engine; // the behaviour of every engine, also as an ordinary user
 mod image_lock; // the lock of an environment with an image
@@ -15,6 +16,7 @@ mod main_process; // the program of an image
 mod owner; // the end of the owner, and other processes
 mod packages; // package managers, played by scripts
 mod registry; // images from a registry
+mod registry_refusals; // registries that refuse, or answer what is no image
 mod snapshots; // forks and snapshots
 mod states; // changes by other processes, kinds of files, directories that cannot be used
 mod support; // an engine with a directory of its own
