@@ -57,3 +57,15 @@ pub(super) fn no_handles() -> Error {
         "all handles of the environment were dropped",
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn relay_without_a_handle_is_not_started() {
+        let error = Relays::default().starter().err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::WrongStatus);
+        assert_eq!(error.to_string(), "all handles of the environment were dropped");
+    }
+}

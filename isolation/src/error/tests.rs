@@ -147,3 +147,15 @@ fn illegal_transition_is_a_wrong_status() {
          the status of the environment cannot change from destroyed to running"
     );
 }
+
+#[test]
+fn directory_in_memory_cannot_be_moved() {
+    let error = Error::in_memory("/run/data", "/run");
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(
+        error
+            .to_string()
+            .starts_with("the files at /run/data are in memory (/run)"),
+        "{error}"
+    );
+}

@@ -115,6 +115,29 @@ async fn command_gets_a_private_home_and_few_variables() {
     assert_eq!(directory.metadata().unwrap().mode() & 0o777, 0o700);
 }
 
+#[tokio::test]
+async fn directory_and_options_of_an_engine_are_checked() {
+    let base = tempfile::tempdir().unwrap();
+    let manager = manager(base.path());
+    let spec = EnvironmentSpec::from_json(r#"{"engine_options": {"basic": {}}}"#).unwrap();
+    let environment = manager.create(&EngineChoice::Auto, spec).await.unwrap();
+    let mut command = Command::new(["true"]);
+    command.working_dir = Some("missing".into());
+    let error = environment.run(command).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound);
+    let text = error.to_string();
+    assert!(text.contains("missing does not exist"), "{text}");
+    // A pipe is neither a file nor a directory, and nothing is below a file.
+    environment
+        .run(Command::shell("mkfifo pipe; touch file"))
+        .await
+        .unwrap();
+    let kind = environment.file_kind("pipe").await.unwrap();
+    assert_eq!(kind, Some(isolation::FileKind::Other));
+    assert_eq!(environment.file_kind("file/below").await.unwrap(), None);
+    environment.destroy().await.unwrap();
+}
+
 /// Another process that opens the environment needs the values.
 #[tokio::test]
 async fn variables_are_only_in_a_private_file() {

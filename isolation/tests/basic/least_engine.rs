@@ -12,7 +12,7 @@ use isolation::{
     BoxFuture, Capabilities, Command, Context, CopySource, Destination, Engine, EngineChoice, Environment,
     EnvironmentId, EnvironmentSpec, EnvironmentSummary, Error, ErrorKind, Feature, ForkOptions, ForkPoint,
     Forks, GroupSpec, Instance, InstanceState, IsolationLevel, LogOptions, Manager, MigrateOptions,
-    NewEnvironment, Opened, Probe, Registry, ResourceLimits, Result, Signal, Status,
+    NewEnvironment, Opened, Probe, Registry, Remove, ResourceLimits, Result, Signal, Status,
 };
 
 /// The environments by their IDs, with their statuses.
@@ -129,7 +129,12 @@ impl Engine for LeastEngine {
             }),
         });
         let missing = || Error::not_found("no such environment");
-        Box::pin(std::future::ready(opened.ok_or_else(missing)))
+        let opened = match opened {
+            Some(opened) if opened.status == Status::Failed => Err(Error::new(ErrorKind::Io, "broken")),
+            Some(opened) if opened.status == Status::Lost => Err(missing()),
+            opened => opened.ok_or_else(missing),
+        };
+        Box::pin(std::future::ready(opened))
     }
 
     fn list(&self) -> BoxFuture<'_, Result<Vec<EnvironmentSummary>>> {
@@ -270,6 +275,27 @@ async fn method_that_an_engine_lacks_is_unsupported() {
     );
     let error = engine.at("elsewhere").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+}
+
+#[tokio::test]
+async fn leftover_is_opened_to_be_removed() {
+    let base = tempfile::tempdir().unwrap();
+    let (manager, known) = manager(base.path());
+    let force = Remove { force: true };
+    let one = create(&manager, "least").await;
+    let id = one.id().as_str();
+    let is = |status| known.lock().unwrap().get_mut(one.id()).unwrap().2 = status;
+    is(Status::Failed);
+    let error = manager.remove(id, force).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Io, "it may still exist: {error}");
+    is(Status::Running);
+    manager.remove(id, force).await.unwrap();
+    assert!(known.lock().unwrap().is_empty());
+    // It is in the list, and ends before it is opened.
+    let one = create(&manager, "least").await;
+    known.lock().unwrap().get_mut(one.id()).unwrap().2 = Status::Lost;
+    manager.remove(one.id().as_str(), force).await.unwrap();
+    known.lock().unwrap().clear();
 }
 
 #[tokio::test]

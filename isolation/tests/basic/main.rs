@@ -9,6 +9,7 @@ mod client; // a client of `serve`
 mod destroy; // what commands leave behind, and what a removal must not touch
 mod ended_log; // the log of a main process that has ended
 mod engine;
+mod facets; // what an engine does not do, reports late, or only claims
 mod least_engine; // an engine with only the required methods
 mod limits; // the engine: directories, process groups, daemons
 mod manager; // the manager: choice of an engine, events, cleanup

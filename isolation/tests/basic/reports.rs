@@ -1,8 +1,8 @@
 //! Reports of an engine about calls of the same manager: each change is one event, in every order.
 
 use isolation::{
-    EngineChoice, Environment, EnvironmentId, EnvironmentSpec, EventKind, Manager, ManagerOptions, Observed,
-    Registry, Signal, Status, Subscription, Watching,
+    EngineChoice, Environment, EnvironmentId, EnvironmentSpec, EventKind, Health, Manager, ManagerOptions,
+    Observed, Registry, Signal, Status, Subscription, Watching,
 };
 
 use crate::scripted::{Keeper, Scripted, ScriptedEngine, gate};
@@ -159,4 +159,16 @@ async fn two_watches_send_an_event_once() {
     drop(second);
     case.report(Observed::Restarted);
     assert_eq!(case.after_reports().await, [EventKind::Restarted]);
+}
+
+#[tokio::test]
+async fn health_that_is_reported_twice_is_one_event() {
+    let mut case = Case::new().await;
+    let (healthy, unhealthy) = (Health::Healthy, Health::Unhealthy);
+    for health in [healthy, healthy, unhealthy] {
+        case.report(Observed::Health(health));
+    }
+    let events = [healthy, unhealthy].map(|health| EventKind::Health { health });
+    assert_eq!(case.after_reports().await, events);
+    assert_eq!(case.environment.health(), Some(unhealthy));
 }

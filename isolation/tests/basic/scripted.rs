@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use isolation::{
-    BoxFuture, Capabilities, Chunk, Command, Context, Engine, EnvironmentId, EnvironmentSummary, Error,
-    ErrorKind, Exec, Execution, ExitStatus, Feature, Instance, InstanceState, IsolationLevel, LogEntry,
-    LogLine, LogOptions, LogSource, LogStream, Logs, MainProcess, NewEnvironment, Observed, Opened,
-    OutputStream, Probe, Rename, Report, Reports, Result, RunningProcess, Signal, Status, Watching,
+    BoxFuture, Capabilities, Chunk, Command, Context, Endpoint, Engine, EnvironmentId, EnvironmentSummary,
+    Error, ErrorKind, Exec, Execution, ExitStatus, Feature, Instance, InstanceState, IsolationLevel,
+    LogEntry, LogLine, LogOptions, LogSource, LogStream, Logs, MainProcess, NewEnvironment, Observed, Opened,
+    OutputStream, Ports, Probe, Rename, Report, Reports, Result, RunningProcess, Signal, Status, Watching,
 };
 use tokio::sync::{Notify, oneshot};
 use tokio::time::sleep;
@@ -58,6 +58,12 @@ pub(crate) struct Script {
     pub(crate) log: Vec<&'static str>,
     /// Commands run and take no signal until they are notified.
     pub(crate) stuck: Option<Arc<Notify>>,
+    /// Whether the main process ignores every signal but the last.
+    pub(crate) deaf: bool,
+    /// What it publishes.
+    pub(crate) ports: Vec<Endpoint>,
+    /// Features beside those that it has.
+    pub(crate) claims: Vec<Feature>,
 }
 
 #[derive(Clone, Default)]
@@ -122,8 +128,11 @@ impl Instance for Scripted {
         self.becomes(Status::Stopped)
     }
 
-    fn kill(&self, _: Signal) -> BoxFuture<'_, Result<()>> {
-        self.becomes(Status::Stopped)
+    fn kill(&self, signal: Signal) -> BoxFuture<'_, Result<()>> {
+        match signal != Signal::Kill && self.with(|script| script.deaf) {
+            true => Box::pin(std::future::ready(Ok(()))),
+            false => self.becomes(Status::Stopped),
+        }
     }
 
     fn destroy(&self) -> BoxFuture<'_, Result<()>> {
@@ -156,6 +165,17 @@ impl Instance for Scripted {
 
     fn logs(&self) -> Option<&dyn Logs> {
         Some(self)
+    }
+
+    fn ports(&self) -> Option<&dyn Ports> {
+        Some(self)
+    }
+}
+
+impl Ports for Scripted {
+    fn endpoints(&self) -> BoxFuture<'_, Result<Vec<Endpoint>>> {
+        let ports = self.with(|script| script.ports.clone());
+        Box::pin(std::future::ready(Ok(ports)))
     }
 }
 
@@ -245,6 +265,7 @@ impl Engine for ScriptedEngine {
             Feature::MainProcess,
             Feature::Logs,
         ]);
+        let capabilities = capabilities.with(self.0.with(|script| script.claims.clone()));
         Box::pin(std::future::ready(Probe::available("always", capabilities)))
     }
 

@@ -1,0 +1,175 @@
+//! What an engine does not do, reports late, or only claims.
+
+use std::time::Duration;
+
+use isolation::{
+    Endpoint, EngineChoice, Environment, EnvironmentSpec, Error, ErrorKind, EventKind, ExitStatus, Feature,
+    Manager, ManagerOptions, Protocol, Registry, Signal, Status, WaitFor,
+};
+
+use crate::scripted::{Scripted, ScriptedEngine};
+
+fn manager(script: &Scripted) -> Manager {
+    let mut registry = Registry::new();
+    registry.register(ScriptedEngine(script.clone())).unwrap();
+    let options = ManagerOptions {
+        journal: false,
+        ..ManagerOptions::default()
+    };
+    Manager::with_options(registry, options)
+}
+
+async fn create(manager: &Manager, spec: &str) -> Environment {
+    let spec = EnvironmentSpec::from_json(spec).unwrap();
+    manager.create(&EngineChoice::Auto, spec).await.unwrap()
+}
+
+const SERVICE: &str = r#"{"main": {"command": {"argv": ["service"]}}}"#;
+
+#[tokio::test]
+async fn call_after_the_end_is_a_wrong_status() {
+    let script = Scripted::default();
+    let manager = manager(&script);
+    let environment = create(&manager, SERVICE).await;
+    assert_eq!(environment.summary().status, Status::Running);
+    environment.start().await.unwrap();
+    environment.destroy().await.unwrap();
+    assert_eq!(environment.inspect().await.unwrap().status, Status::Destroyed);
+    let summary = environment.summary();
+    assert_eq!(
+        (summary.status, summary.name.as_str()),
+        (Status::Destroyed, environment.name())
+    );
+    let wrong = |what: &str, error: Error| {
+        assert_eq!(error.kind(), ErrorKind::WrongStatus, "{what}: {error}");
+        assert_eq!(error.subject(), Some(environment.name()), "{what}");
+    };
+    wrong("keep", environment.keep().await.unwrap_err());
+    wrong("stop", environment.stop(Duration::ZERO).await.unwrap_err());
+    wrong("wait", environment.wait().await.unwrap_err());
+    assert_eq!(script.with(|script| script.status), None, "nothing was called");
+}
+
+#[tokio::test]
+async fn pause_by_another_cannot_be_undone() {
+    let script = Scripted::default();
+    let manager = manager(&script);
+    let environment = create(&manager, "{}").await;
+    script.is(Some(Status::Paused));
+    assert_eq!(environment.inspect().await.unwrap().status, Status::Paused);
+    let error = environment.unpause().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    assert_eq!(environment.status(), Status::Paused);
+}
+
+#[tokio::test]
+async fn port_that_cannot_be_used_says_why() {
+    let script = Scripted::default();
+    script.with(|script| script.claims = vec![Feature::Ports]);
+    let manager = manager(&script);
+    let environment = create(&manager, r#"{"network": {"ports": ["80"]}}"#).await;
+    // The engine does not publish it, and the network is no internal one.
+    let error = environment.endpoint(80).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::WrongStatus, "{error}");
+    let error = environment.endpoint(81).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    let mut elsewhere = Endpoint::new(80, Protocol::Tcp, "127.0.0.1", 8080);
+    elsewhere.reachable = false;
+    script.with(|script| script.ports = vec![elsewhere]);
+    let error = environment.endpoint(80).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    let text = error.to_string();
+    assert!(
+        text.contains("published at 127.0.0.1:8080 of another machine"),
+        "{text}"
+    );
+    assert!(text.contains("such as 0.0.0.0::80"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn stop_waits_for_the_main_process_and_kills_it() {
+    for (ends_after, grace, is_killed) in [(5, 10, false), (50, 10, true)] {
+        let script = Scripted::default();
+        script.with(|script| {
+            script.deaf = true;
+            script.exit = Some(ExitStatus::from_code(0));
+            script.exit_reported_after = Duration::from_secs(ends_after);
+        });
+        let manager = manager(&script);
+        let environment = create(&manager, SERVICE).await;
+        let began = tokio::time::Instant::now();
+        let grace = Duration::from_secs(grace);
+        environment.stop_with(Signal::Terminate, grace).await.unwrap();
+        assert_eq!(environment.status(), Status::Stopped);
+        let expected = if is_killed {
+            grace
+        } else {
+            Duration::from_secs(ends_after)
+        };
+        let took = began.elapsed();
+        assert!(
+            took >= expected && took < expected + Duration::from_secs(1),
+            "{took:?}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn recreation_that_is_only_claimed_is_reported() {
+    let script = Scripted::default();
+    script.with(|script| {
+        script.claims = vec![Feature::Recreation];
+        script.exit = Some(ExitStatus::from_code(1));
+        script.exit_reported_after = Duration::from_secs(1);
+    });
+    let manager = manager(&script);
+    let mut events = manager.subscribe();
+    let spec = r#"{"main": {"command": {"argv": ["service"]}},
+        "restart": {"on_exit": "failure", "recovery": "recreate"}}"#;
+    let environment = create(&manager, spec).await;
+    let failed = loop {
+        match events.next().await.unwrap().unwrap().kind {
+            EventKind::Failed { operation, kind, .. } => break (operation, kind),
+            EventKind::Restarted => panic!("it cannot be recreated"),
+            _ => {}
+        }
+    };
+    assert_eq!(
+        failed,
+        ("recreate the environment".to_owned(), ErrorKind::Unsupported)
+    );
+    assert_eq!(environment.status(), Status::Stopped);
+}
+
+#[tokio::test(start_paused = true)]
+async fn health_check_that_is_disabled_is_not_awaited() {
+    let script = Scripted::default();
+    let manager = manager(&script);
+    let environment = create(&manager, r#"{"health": {"disabled": true}}"#).await;
+    let limit = Duration::from_secs(5);
+    let error = environment
+        .wait_until(&WaitFor::Healthy, limit)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+    assert!(error.to_string().contains("is disabled"), "{error}");
+}
+
+/// The engine does not count the lines that it gives.
+#[tokio::test(start_paused = true)]
+async fn error_of_an_end_has_the_last_lines_only() {
+    let script = Scripted::default();
+    let lines: Vec<&'static str> = (0..60).map(|_| "noise").chain(["the reason"]).collect();
+    script.with(|script| {
+        script.exit = Some(ExitStatus::from_code(3));
+        script.log = lines;
+    });
+    let spec = r#"{"main": {"command": {"argv": ["service"]}}, "ready": {"wait_for": {"exit": 0}}}"#;
+    let spec = EnvironmentSpec::from_json(spec).unwrap();
+    let manager = manager(&script);
+    let error = manager.create(&EngineChoice::Auto, spec).await.unwrap_err();
+    let source = std::error::Error::source(&error).unwrap();
+    let not_ready = source.downcast_ref::<isolation::NotReady>().unwrap();
+    assert_eq!(not_ready.last_lines.len(), 20, "{not_ready:?}");
+    assert_eq!(not_ready.last_lines[19], "the reason");
+}
