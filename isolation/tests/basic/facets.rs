@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use isolation::engines::basic::BasicEngine;
 use isolation::{
     Endpoint, EngineChoice, Environment, EnvironmentSpec, Error, ErrorKind, EventKind, ExitStatus, Feature,
-    Manager, ManagerOptions, Protocol, Registry, Signal, Status, WaitFor,
+    Lifetime, Manager, ManagerOptions, Protocol, Registry, Remove, Signal, Status, WaitFor,
 };
 
 use crate::scripted::{Scripted, ScriptedEngine};
@@ -172,4 +173,58 @@ async fn error_of_an_end_has_the_last_lines_only() {
     let not_ready = source.downcast_ref::<isolation::NotReady>().unwrap();
     assert_eq!(not_ready.last_lines.len(), 20, "{not_ready:?}");
     assert_eq!(not_ready.last_lines[19], "the reason");
+}
+
+/// A manager of the engine `basic` with a journal, and the directory of its environments.
+fn with_journal() -> (tempfile::TempDir, Manager) {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::create_dir(directory.path().join("base")).unwrap();
+    let mut registry = Registry::new();
+    let engine = BasicEngine::below(directory.path().join("base"));
+    registry.register(engine).unwrap();
+    let options = ManagerOptions {
+        state_directory: Some(directory.path().join("state")),
+        ..ManagerOptions::default()
+    };
+    (directory, Manager::with_options(registry, options))
+}
+
+#[tokio::test]
+async fn shared_environment_keeps_its_name_and_end() {
+    let (directory, manager) = with_journal();
+    let spec = EnvironmentSpec::default();
+    let environment = manager.shared(&EngineChoice::Auto, spec).await.unwrap();
+    let name = environment.name().to_owned();
+    for (operation, outcome) in [
+        ("rename", environment.rename("other").await),
+        ("keep", environment.keep().await),
+    ] {
+        let error = outcome.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{operation}: {error}");
+        assert!(error.to_string().contains("shared"), "{operation}: {error}");
+    }
+    assert!(environment.name() == name && !environment.is_kept());
+    environment.destroy().await.unwrap();
+    let left = std::fs::read_dir(directory.path().join("base")).unwrap();
+    assert_eq!(left.count(), 0);
+}
+
+/// Its processes end, although its directory is gone.
+#[tokio::test]
+async fn environment_whose_directory_is_gone_is_removed() {
+    let (directory, manager) = with_journal();
+    let spec = EnvironmentSpec {
+        lifetime: Lifetime::Kept,
+        ..EnvironmentSpec::default()
+    };
+    let environment = manager.create(&EngineChoice::Auto, spec).await.unwrap();
+    let id = environment.id().as_str().to_owned();
+    let entries = std::fs::read_dir(directory.path().join("base")).unwrap();
+    for entry in entries {
+        std::fs::remove_dir_all(entry.unwrap().path()).unwrap();
+    }
+    let removed = manager.remove(&id, Remove { force: true }).await.unwrap();
+    assert_eq!(removed.id.as_str(), id);
+    let error = manager.remove(&id, Remove { force: true }).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
 }

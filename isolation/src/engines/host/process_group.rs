@@ -135,3 +135,16 @@ pub(super) fn number(signal: Signal) -> rustix::process::Signal {
         Signal::User2 => Number::USR2,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn closed_environment_starts_nothing() {
+        let groups = ProcessGroups::default();
+        groups.close();
+        let started = groups.spawn(|| panic!("nothing is started"));
+        assert!(started.is_none());
+    }
+}
