@@ -340,9 +340,11 @@ async fn start_given_up_while_made_anew_leaves_nothing() {
     // The first one is created at once.
     let path = "/containers/create";
     fake.fail_next("POST", path, Fault::Delay(Duration::ZERO));
-    fake.fail_next("POST", path, Fault::Delay(Duration::from_secs(20)));
+    fake.fail_next("POST", path, Fault::Late(Duration::from_secs(20)));
     let given_up = timeout(Duration::from_secs(5), create(&manager, spec())).await;
     assert!(given_up.is_err(), "{given_up:?}");
+    assert_eq!(fake.snapshot().containers.len(), 0, "the second one comes later");
+    tokio::time::sleep(Duration::from_secs(30)).await;
     settle().await;
     assert_eq!(fake.resources(), [""; 0]);
 }
