@@ -42,6 +42,10 @@ pub struct MetricsSample {
     #[cfg_attr(feature = "schema", schemars(with = "f64"))]
     #[serde(default, with = "crate::spec::units::seconds")]
     pub paused: Duration,
+    /// Whether it is paused at this moment, as far as this process has observed it: it then uses no
+    /// CPU time, and its memory stays in use.
+    #[serde(default)]
+    pub is_paused: bool,
 }
 
 impl MetricsSample {
@@ -60,6 +64,7 @@ impl MetricsSample {
             disk_read: 0,
             disk_written: 0,
             paused: Duration::ZERO,
+            is_paused: false,
         }
     }
 

@@ -104,6 +104,7 @@ mod isolation {
     #[cfg(unix)]
     mod group_files; // files of a group with contents of its own
     mod hanging; // a daemon that accepts connections and does not answer
+    mod health; // when a ready service is noticed, and what a failed health check says
     #[cfg(target_os = "linux")]
     mod image_stores; // images of a daemon for the engine sandbox, and built images
     mod images; // the images of the docker engine: names, pulls, platforms, removal

@@ -59,7 +59,9 @@ impl Stats {
             false => self.environments.clone(),
             true => {
                 let (listed, _) = session.manager().registry().list().await;
-                let running = listed.into_iter().filter(|one| one.status == Status::Running);
+                let running = listed
+                    .into_iter()
+                    .filter(|one| matches!(one.status, Status::Running | Status::Paused));
                 running.map(|one| one.id.to_string()).collect()
             }
         };
@@ -149,7 +151,11 @@ fn text(rows: &[Row]) -> String {
         [
             id.clone(),
             name.clone(),
-            cpus.map_or("-".to_owned(), |cpus| format!("{:.1}%", cpus * 100.0)),
+            match cpus {
+                _ if sample.is_paused => "paused".to_owned(),
+                Some(cpus) => format!("{:.1}%", cpus * 100.0),
+                None => "-".to_owned(),
+            },
             format!("{} / {limit}", size(sample.memory)),
             sample.processes.to_string(),
             format!(
@@ -220,5 +226,14 @@ mod tests {
         let text = text(&[row]);
         let last: Vec<_> = text.lines().last().unwrap().split_whitespace().collect();
         assert_eq!(last[..6], ["id", "web", "-", "0B", "/", "-"]);
+    }
+
+    #[test]
+    fn row_of_a_paused_environment_says_so() {
+        let mut sample = MetricsSample::new(SystemTime::UNIX_EPOCH);
+        sample.is_paused = true;
+        let text = text(&[("id".into(), "web".into(), sample, Some(0.0))]);
+        let last: Vec<_> = text.lines().last().unwrap().split_whitespace().collect();
+        assert_eq!(last[..3], ["id", "web", "paused"]);
     }
 }

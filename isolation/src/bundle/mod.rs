@@ -82,7 +82,7 @@ impl Shared {
         let state = async { timeout(LIMIT, self.instance.inspect()).await.ok()?.ok() };
         let (evidence, documents, sample, state) = tokio::join!(evidence, documents, sample, state);
         if let Some(mut sample) = sample {
-            self.history.measured(&mut sample);
+            self.has_measured(&mut sample);
         }
         Content {
             name: self.name().to_owned(),

@@ -5,6 +5,7 @@ use tokio::net::TcpStream;
 use super::checks;
 use super::endpoint::Endpoint;
 use super::shared::Shared;
+use super::status::Status;
 use crate::engine::capabilities::Feature;
 use crate::engine::instance::{HealthState, InstanceState};
 use crate::error::{Error, ErrorKind, Result};
@@ -103,7 +104,7 @@ impl Shared {
                     one.port == port && one.protocol == protocol
                 };
                 Err(match self.spec.network.ports.iter().find(of_spec) {
-                    Some(_) => Error::wrong_status(crate::Status::Stopped, "start it first"),
+                    Some(_) => Error::wrong_status(Status::Stopped, "start it first"),
                     None => Error::not_found(
                         "it is not published; publish it when the environment is created: -p, or `network.ports` of the specification",
                     ),
@@ -149,11 +150,17 @@ impl Shared {
         match self.instance.metrics() {
             Some(metrics) => {
                 let mut sample = metrics.sample().await?;
-                self.history.measured(&mut sample);
-                sample.paused = self.pauses.total();
+                self.has_measured(&mut sample);
                 Ok(sample)
             }
             None => Err(self.no_facet(Feature::Metrics)),
         }
+    }
+
+    /// Completes a sample with what only this process knows, and records it.
+    pub(crate) fn has_measured(&self, sample: &mut MetricsSample) {
+        sample.paused = self.pauses.total();
+        sample.is_paused = self.status() == Status::Paused;
+        self.history.measured(sample);
     }
 }

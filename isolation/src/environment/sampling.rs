@@ -38,7 +38,7 @@ async fn run(environment: Weak<Shared>) {
         };
         // A failed sample is skipped; another task reports the end of the environment.
         if let Ok(mut sample) = metrics.sample().await {
-            shared.history.measured(&mut sample);
+            shared.has_measured(&mut sample);
         }
     }
 }

@@ -171,7 +171,8 @@ impl Readiness {
 }
 
 impl WaitFor {
-    fn needs_health(&self) -> bool {
+    /// Whether a part of it is about the health check.
+    pub(crate) fn needs_health(&self) -> bool {
         match self {
             Self::Healthy => true,
             Self::All(conditions) | Self::Any(conditions) => conditions.iter().any(Self::needs_health),

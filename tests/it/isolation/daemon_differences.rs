@@ -8,7 +8,7 @@ use engine_api::containers::InspectContainer;
 use engine_api::networks::CreateNetwork;
 use engine_api::{Docker, Version};
 use fake_engine::{FakeEngine, Fault};
-use isolation::engines::docker::DockerEngine;
+use isolation::engines::docker::{DockerEngine, NetworkOptions};
 use isolation::{
     Command, Environment, EnvironmentSpec, ErrorKind, EventKind, LogOptions, LogOrigin, Main, Manager, Mount,
     NetworkMode, NetworkSpec, Registry, Subscription,
@@ -126,6 +126,36 @@ impl Connector for Far {
     fn address(&self) -> String {
         "tcp://docker.test:2375".to_owned()
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn exhausted_pools_of_another_machine_say_where() {
+    let fake = FakeEngine::new();
+    let far = DockerEngine::new(Docker::with_connector(Far(fake.clone())));
+    let mut all = Vec::new();
+    let error = loop {
+        match far.networks().create(NetworkOptions::default()).await {
+            Ok(network) => all.push(network),
+            Err(error) => break error,
+        }
+        assert!(all.len() < 100);
+    };
+    let text = chain(&error);
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{text}");
+    let words = ["tcp://docker.test:2375", "address pools", "default-address-pools"];
+    assert!(words.iter().all(|word| text.contains(word)), "{text}");
+    for network in all.drain(1..) {
+        network.remove().await.unwrap();
+    }
+    // Its routes cannot be listed here, so only the daemon knows what overlaps.
+    let options = NetworkOptions {
+        subnet: Some(all[0].info().subnets[0].parse().unwrap()),
+        ..NetworkOptions::default()
+    };
+    let error = far.networks().create(options).await.unwrap_err();
+    let text = chain(&error);
+    assert_eq!(error.kind(), ErrorKind::Conflict, "{text}");
+    assert!(text.contains("routes cannot be listed"), "{text}");
 }
 
 fn mounting(source: PathBuf) -> EnvironmentSpec {

@@ -67,6 +67,34 @@ async fn paused_environment_says_how_to_resume_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn metrics_of_a_paused_environment_say_so() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let manager = manager(&fake);
+    let environment = active(&manager, spec()).await;
+    let second = Duration::from_secs(1);
+    let before = environment.metrics().await.unwrap();
+    assert_eq!((before.is_paused, before.paused), (false, Duration::ZERO));
+    environment.pause().await.unwrap();
+    for passed in 1..=3 {
+        tokio::time::sleep(second).await;
+        let sample = environment.metrics().await.unwrap();
+        assert!(sample.is_paused, "{sample:?}");
+        assert!(sample.paused >= passed * second, "{sample:?}");
+    }
+    environment.unpause().await.unwrap();
+    let after = environment.metrics().await.unwrap();
+    assert!(!after.is_paused && after.paused >= 3 * second, "{after:?}");
+    tokio::time::sleep(second).await;
+    assert_eq!(environment.metrics().await.unwrap().paused, after.paused);
+    // The recorded samples have the same values.
+    let recorded = environment.metrics_history();
+    let paused: Vec<_> = recorded.iter().map(|sample| sample.is_paused).collect();
+    assert_eq!(paused, [false, true, true, true, false, false]);
+    assert!(recorded[3].paused >= 3 * second, "{:?}", recorded[3]);
+    environment.destroy().await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn pause_by_somebody_else_counts() {
     let fake = FakeEngine::new().with_image(IMAGE);
     let manager = manager(&fake);

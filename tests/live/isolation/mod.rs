@@ -13,6 +13,7 @@ mod failures; // planted failures whose cause is named
 mod files; // copies and mounts
 mod group_resources; // groups with builds, several networks, volumes
 mod groups; // services that start in order, on a network of their own
+mod health; // health checks: who runs them, and what a failure says
 mod images; // builds, names, archives, registries, removal
 mod killed_state; // what dropped, failed and killed snapshots, forks and migrations leave
 mod lifecycle; // stop, start, main processes, environments of other processes

@@ -50,13 +50,15 @@ async fn pause_of_another_process_is_seen() {
             one_line(&error)
         );
         tokio::time::sleep(Duration::from_millis(300)).await;
-        let paused = environment.metrics().await.unwrap().paused;
+        let sample = environment.metrics().await.unwrap();
         assert!(
-            paused >= Duration::from_millis(300),
-            "{}: {paused:?}",
+            sample.is_paused && sample.paused >= Duration::from_millis(300),
+            "{}: {sample:?}",
             subject.name
         );
         environment.unpause().await.unwrap();
+        let sample = environment.metrics().await.unwrap();
+        assert!(!sample.is_paused, "{}: {sample:?}", subject.name);
         sh(&environment, "true").await;
         environment.destroy().await.unwrap();
         subject.until_nothing_is_left(&prefix).await;

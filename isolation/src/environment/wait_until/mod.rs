@@ -22,6 +22,7 @@ use crate::command::exit_status::ExitStatus;
 use crate::engine::watch::Health;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{EventKind, Step};
+use crate::history::CheckResult;
 use crate::join;
 use crate::logs::{LogEntry, LogOptions, OutputStream};
 use crate::spec::health::HealthSpec;
@@ -138,6 +139,10 @@ impl Shared {
             condition: condition.to_string(),
             elapsed: began.elapsed(),
             observed: notes.iter().filter_map(Note::get).collect(),
+            checks: match condition.needs_health() {
+                true => self.last_checks(),
+                false => Vec::new(),
+            },
             exit,
             last_lines: texts(&lines),
             last_of_stderr: of_stderr.map(|line| line.text_lossy().into_owned()),
@@ -243,6 +248,13 @@ impl Shared {
         }
     }
 
+    /// The results of the health check that an error has.
+    fn last_checks(&self) -> Vec<CheckResult> {
+        let mut checks = self.history.checks();
+        checks.drain(..checks.len().saturating_sub(not_ready::CHECKS));
+        checks
+    }
+
     /// Waits until the health check succeeds, or the environment is unhealthy.
     async fn becomes_healthy(&self, note: &Note) -> Result<bool> {
         let of_image = HealthSpec::default();
@@ -260,9 +272,8 @@ impl Shared {
                 return Ok(true);
             }
             count.has_failed(began);
-            let checks = self.history.checks();
-            let last = checks.last().map(ToString::to_string).unwrap_or_default();
-            note.set(Some(format!("the health check fails: {last}")));
+            let results = not_ready::in_words(&self.last_checks());
+            note.set(Some(format!("the health check fails: {results}")));
             let is_unhealthy = match &self.spec.health {
                 Some(_) => count.is_unhealthy(),
                 // The times of the image's health check are those of the engine, which runs it,

@@ -4,6 +4,10 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::command::exit_status::ExitStatus;
+use crate::history::CheckResult;
+
+/// How many results of the health check an error has.
+pub(super) const CHECKS: usize = 5;
 
 /// Why an environment did not become ready: the source of an [`Error`](crate::Error) of the kind
 /// [`Timeout`](crate::ErrorKind::Timeout), [`Unhealthy`](crate::ErrorKind::Unhealthy) (its main
@@ -30,6 +34,8 @@ pub struct NotReady {
     pub elapsed: Duration,
     /// The last observation of each part of the condition that was not true.
     pub observed: Vec<String>,
+    /// The last five results of the health check, oldest first, if the condition is about it.
+    pub checks: Vec<CheckResult>,
     /// The exit status of the main process, if its exit ended the wait.
     pub exit: Option<ExitStatus>,
     /// The last lines of the main process. Lines of standard output and of standard error have no
@@ -62,6 +68,23 @@ impl fmt::Display for NotReady {
 
 impl std::error::Error for NotReady {}
 
+/// Results of the health check on one line, oldest first; equal ones in a row once.
+pub(super) fn in_words(checks: &[CheckResult]) -> String {
+    let mut words: Vec<(String, usize)> = Vec::new();
+    for check in checks {
+        let text = check.to_string();
+        match words.last_mut() {
+            Some((last, times)) if *last == text => *times += 1,
+            _ => words.push((text, 1)),
+        }
+    }
+    let word = |(text, times): (String, usize)| match times {
+        1 => text,
+        times => format!("{text} ({times} times)"),
+    };
+    words.into_iter().map(word).collect::<Vec<_>>().join(", then ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -72,6 +95,7 @@ mod tests {
             condition: "port 80".to_owned(),
             elapsed: Duration::from_secs(1),
             observed: Vec::new(),
+            checks: Vec::new(),
             exit: Some(ExitStatus::from_code(3)),
             // The engine has read standard output later.
             last_lines: ["no key DATABASE_URL", "reading the configuration"]
@@ -90,5 +114,16 @@ mod tests {
             text.ends_with("; last output: reading the configuration"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn equal_results_in_a_row_are_shown_once() {
+        let result = |code, output: &str| CheckResult::new(ExitStatus::from_code(code), output.as_bytes());
+        let results = [result(1, "no"), result(1, "no"), result(2, ""), result(1, "no")];
+        assert_eq!(
+            in_words(&results),
+            "exit code 1: no (2 times), then exit code 2, then exit code 1: no"
+        );
+        assert_eq!(in_words(&[]), "");
     }
 }

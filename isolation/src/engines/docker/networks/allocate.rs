@@ -56,7 +56,11 @@ pub(in crate::engines::docker) async fn allocate(
             true => Ok(None),
             false => Err(Error::new(
                 ErrorKind::Conflict,
-                format!("the subnet {subnet} overlaps one that is used already; choose another"),
+                format!(
+                    "the subnet {subnet} overlaps one that is used already, by another network or by {}; choose \
+                     another",
+                    routes_in_words(docker)
+                ),
             )),
         };
     }
@@ -66,13 +70,22 @@ pub(in crate::engines::docker) async fn allocate(
             return Ok(None);
         }
         reason = Some(format!(
-            "every part of the preferred subnet {range} is used by another network or by a route of this machine"
+            "every part of the preferred subnet {range} is used by another network or by {}",
+            routes_in_words(docker)
         ));
     }
     match docker.networks().create(network).await {
         Ok(_) => Ok(reason),
         Err(error) if has(&error, &EXHAUSTED) => Err(exhausted(docker, error).await),
         Err(error) => Err(to_error(error)),
+    }
+}
+
+/// Whose routes a subnet must not overlap. Those of another machine cannot be seen.
+fn routes_in_words(docker: &Docker) -> &'static str {
+    match publish::is_local(docker) {
+        true => "a route of this machine",
+        false => "a route of the daemon's machine, which is another one, so its routes cannot be listed",
     }
 }
 
@@ -167,9 +180,14 @@ async fn exhausted(docker: &Docker, source: engine_api::Error) -> Error {
         true => "none of them is of this program".to_owned(),
         false => format!("of this program are {}", names.join(", ")),
     };
+    let at = match publish::is_local(docker) {
+        true => "the daemon".to_owned(),
+        false => format!("the daemon at {}", docker.address()),
+    };
     let text = format!(
-        "the daemon has no free subnet for another network; it has {}, {which}; remove some: isolate gc, \
-         isolate network prune, docker network prune",
+        "{at} has no free subnet for another network, because its address pools are used up; it has {}, {which}; \
+         remove some: isolate gc, isolate network prune, docker network prune; or give its configuration larger \
+         default-address-pools",
         networks.len()
     );
     Error::engine_with_kind(NAME, ErrorKind::Unavailable, Exhausted { text, source })
