@@ -129,10 +129,12 @@ mod isolation {
     mod refused_resources; // images and volumes about which the daemon answers with an error
     #[cfg(target_os = "linux")]
     mod registry_tls; // images of the engine sandbox from a registry with TLS
+    mod renamed; // containers that somebody else has renamed
     #[cfg(unix)]
     mod restored_elsewhere; // a snapshot of each engine on each other one
     #[cfg(unix)]
     mod shared_container; // one container for several managers
+    mod shared_networks; // environments that have the network of another one
     #[cfg(unix)]
     mod state_walk; // random snapshots, forks, restores and migrations
     mod terminals; // sizes of terminals

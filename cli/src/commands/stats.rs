@@ -14,7 +14,7 @@ use crate::session::Session;
 use crate::signals;
 use crate::table::table;
 
-/// Show the resources that running environments use
+/// Show the resources that running and paused environments use
 ///
 /// CPU is the usage since the previous sample, in percent of one CPU.
 #[derive(Debug, Args)]
@@ -25,7 +25,7 @@ pub(crate) struct Stats {
     /// The time between two samples
     #[arg(long, value_name = "DURATION", default_value = "1s", value_parser = parse::duration)]
     interval: Duration,
-    /// Names or IDs of environments [default: all that run]
+    /// Names or IDs of environments [default: all that run or are paused]
     #[arg(value_name = "ENVIRONMENT")]
     environments: Vec<String>,
 }

@@ -3,14 +3,33 @@
 use std::collections::BTreeSet;
 
 use super::status::Status;
-use crate::engine::capabilities::{Capabilities, Feature, IsolationLevel};
+use crate::engine::capabilities::{Capabilities, Feature, IsolationLevel, MissingFeature};
 use crate::error::{Error, ErrorKind, Result};
+use crate::spec::EnvironmentSpec;
+use crate::spec::network::OF_ENVIRONMENT;
 
 /// Fails unless the engine supports all these features; the error lists every missing one.
 pub(crate) fn features(engine: &str, has: &Capabilities, required: &BTreeSet<Feature>) -> Result<()> {
     match has.missing(required) {
         missing if missing.is_empty() => Ok(()),
         missing => Err(Error::unsupported(engine, missing)),
+    }
+}
+
+/// Fails unless the engine supports everything that the specification needs.
+pub(crate) fn specification(engine: &str, has: &Capabilities, spec: &EnvironmentSpec) -> Result<()> {
+    features(engine, has, &spec.required_features())?;
+    let shares = spec.network.shares_with().is_some();
+    let modes = &has.values().network_modes;
+    match shares && !modes.iter().any(|mode| mode == OF_ENVIRONMENT) {
+        true => Err(Error::unsupported(
+            engine,
+            vec![MissingFeature {
+                feature: Feature::Networks,
+                reason: "two environments cannot have one network".to_owned(),
+            }],
+        )),
+        false => Ok(()),
     }
 }
 
@@ -81,6 +100,7 @@ pub(crate) fn exists(status: Status) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::values::CapabilityValues;
 
     #[test]
     fn check_lists_every_missing_feature() {
@@ -88,6 +108,18 @@ mod tests {
         let error = features("bare", &none, &[Feature::Images, Feature::Stdin].into()).unwrap_err();
         let missing: Vec<_> = error.missing().iter().map(|one| one.feature).collect();
         assert_eq!(missing, [Feature::Images, Feature::Stdin]);
+    }
+
+    #[test]
+    fn network_of_another_environment_needs_that_mode() {
+        let spec = EnvironmentSpec::from_json(r#"{"network": {"mode": {"environment": "0123"}}}"#).unwrap();
+        let networks = Capabilities::new(IsolationLevel::Container).with([Feature::Networks]);
+        let error = specification("bare", &networks, &spec).unwrap_err();
+        assert!(error.is_unsupported(), "{error}");
+        assert!(error.to_string().contains("one network"), "{error}");
+        let able = networks.with_values(CapabilityValues::default().with(&[], &["default", OF_ENVIRONMENT]));
+        specification("able", &able, &spec).unwrap();
+        specification("bare", &able, &EnvironmentSpec::default()).unwrap();
     }
 
     #[test]

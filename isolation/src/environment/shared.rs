@@ -16,6 +16,7 @@ use super::name::Name;
 use super::pauses::Pauses;
 use super::relays::Relays;
 use super::runs::Runs;
+use super::sharing::Sharing;
 use super::status::{Stale, Status, StatusCell};
 use super::summary::EnvironmentSummary;
 use super::supervision::Supervision;
@@ -75,6 +76,7 @@ pub(crate) struct Shared {
     pub(crate) bundles: Option<PathBuf>,
     pub(crate) relays: Relays,
     pub(crate) pauses: Pauses,
+    pub(crate) sharing: Sharing<Self>,
     pub(crate) tasks: Tasks,
     pub(crate) creator: Creator,
     /// The timeout for the end of environments, which all environments of a manager share.
@@ -278,7 +280,9 @@ impl Shared {
             Err(step) if step.from == Status::Running => {}
             Err(step) => return Err(step.into()),
         }
-        self.begin_relays().await
+        self.begin_relays().await?;
+        self.restart_sharing().await;
+        Ok(())
     }
 
     pub(super) async fn stop(&self, grace: Duration) -> Result<()> {

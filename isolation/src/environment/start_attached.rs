@@ -84,6 +84,7 @@ impl Shared {
         self.observe(Status::Running);
         // After an error, the drop of the execution ends the main process.
         self.begin_relays().await?;
+        self.restart_sharing().await;
         Ok(execution)
     }
 }

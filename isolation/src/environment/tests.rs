@@ -91,6 +91,7 @@ fn forked_process_destroys_nothing_of_its_parent() {
             bundles: None,
             relays: relays::Relays::default(),
             pauses: pauses::Pauses::default(),
+            sharing: sharing::Sharing::default(),
             tasks: tasks::Tasks::default(),
             creator,
             end_timeout: Arc::new(EndTimeout::new(Duration::ZERO)),

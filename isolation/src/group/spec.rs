@@ -1,11 +1,12 @@
 //! The specification of a group.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
+use crate::environment::id::EnvironmentId;
 use crate::error::{Error, Result};
 use crate::spec::EnvironmentSpec;
 use crate::spec::json_file::{self, Fault};
@@ -82,7 +83,8 @@ pub struct Service {
     /// The environment. Its name consists of the names of the group and the service.
     #[serde(flatten)]
     pub environment: EnvironmentSpec,
-    /// The services on which it depends, and their required state.
+    /// The services on which it depends, and their required state. The service whose network it has
+    /// ([`NetworkMode::Environment`]) must have started, also if it is not named here.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub depends_on: BTreeMap<String, Dependency>,
     /// Files of [`GroupSpec::files`], by their absolute paths inside: mounts that can only be read.
@@ -205,12 +207,24 @@ impl GroupSpec {
                 ))
             }));
         }
-        if let Err(cycle) = self.ranks() {
+        if let Err(cycle) = self.clone().with_implied().ranks() {
             faults.add(Err(cycle));
         }
         faults
             .into_result()
             .map_err(|error| error.during("start the group", &self.name))
+    }
+
+    /// With the dependencies that the networks imply.
+    pub(crate) fn with_implied(mut self) -> Self {
+        let names: BTreeSet<String> = self.services.keys().cloned().collect();
+        for service in self.services.values_mut() {
+            let other = service.environment.network.shares_with();
+            if let Some(other) = other.filter(|other| names.contains(*other)).map(str::to_owned) {
+                service.depends_on.entry(other).or_insert(Dependency::Started);
+            }
+        }
+        self
     }
 
     /// For each service, the length of the longest chain of services on which it depends.
@@ -304,6 +318,14 @@ impl Service {
         for name in self.environment.network.own.keys() {
             if group.network(name).is_some() {
                 let why = format!("the network {name} is one of the group, too; choose another name");
+                faults.add(Err(Error::invalid(why)));
+            }
+        }
+        if let Some(other) = environment.network.shares_with() {
+            if !group.services.contains_key(other) && other.parse::<EnvironmentId>().is_err() {
+                let why = format!(
+                    "{other:?}, whose network it has, is neither a service nor the ID of an environment"
+                );
                 faults.add(Err(Error::invalid(why)));
             }
         }

@@ -49,6 +49,7 @@ use crate::environment::pauses::Pauses;
 use crate::environment::relays::Relays;
 use crate::environment::runs::Runs;
 use crate::environment::shared::{Owner, Shared};
+use crate::environment::sharing::Sharing;
 use crate::environment::status::{Status, StatusCell};
 use crate::environment::summary::EnvironmentSummary;
 use crate::environment::supervision::Supervision;
@@ -200,7 +201,7 @@ impl Manager {
         self.tracked.check_open()?;
         spec.validate()?;
         let engine = selection.engine.as_ref();
-        checks::features(engine.name(), &selection.capabilities, &spec.required_features())?;
+        checks::specification(engine.name(), &selection.capabilities, &spec)?;
         self.registry().check_options(&spec)?;
         let name = name.unwrap_or_else(|| format!("{}-{}", engine.name(), id.short()));
         let subject = Subject::Environment {
@@ -332,6 +333,7 @@ impl Manager {
             bundles: self.state.bundles(),
             relays: Relays::default(),
             pauses: Pauses::default(),
+            sharing: Sharing::default(),
             tasks: Tasks::default(),
             creator: Creator::this_process(),
             end_timeout: Arc::clone(&self.end_timeout),

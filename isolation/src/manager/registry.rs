@@ -309,7 +309,7 @@ pub(super) fn check(engine: &str, probe: Probe, spec: &EnvironmentSpec) -> Resul
         return Err(Error::unavailable(engine, reason, hint));
     }
     checks::isolation(engine, probe.capabilities.isolation(), spec.isolation)?;
-    checks::features(engine, &probe.capabilities, &spec.required_features())?;
+    checks::specification(engine, &probe.capabilities, spec)?;
     Ok(probe.capabilities)
 }
 

@@ -73,7 +73,7 @@ impl Manager {
         spec.validate()?;
         let spec = Box::pin(self.with_built_image(selection, spec)).await?;
         let engine = &selection.engine;
-        checks::features(engine.name(), &selection.capabilities, &spec.required_features())?;
+        checks::specification(engine.name(), &selection.capabilities, &spec)?;
         self.registry().check_options(&spec)?;
         let (Some(directory), Some(address)) = (self.state.directory()?, engine.address()) else {
             let text = "environments are shared through the journal, which this manager or engine has not";

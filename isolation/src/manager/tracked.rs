@@ -77,6 +77,11 @@ impl Tracked {
         let mut state = self.lock();
         state.known.retain(|known| known.strong_count() > 0);
         state.known.push(Arc::downgrade(shared));
+        drop(state);
+        let other = shared.spec.network.shares_with().and_then(|id| id.parse().ok());
+        if let Some(other) = other.and_then(|id| self.find(&id)) {
+            other.sharing.add(shared);
+        }
     }
 
     /// Accepts no more environments from now on.

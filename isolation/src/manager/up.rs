@@ -62,6 +62,7 @@ impl Manager {
 
     async fn start_group(&self, choice: &EngineChoice, spec: GroupSpec) -> Result<Group> {
         spec.validate()?;
+        let spec = spec.with_implied();
         let lock = self.lock_name(&spec.name).await?;
         if !self.members(&spec.name).await?.is_empty() {
             let text = "a group with this name exists; choose another name, or end it: isolate down NAME";
@@ -217,12 +218,26 @@ impl Manager {
                 false => details.get(&format!("network.{name}")).cloned(),
             });
         }
+        let is_service = |other: &str| spec.services.contains_key(other);
+        let (sharing, members): (Vec<_>, Vec<_>) = members
+            .into_iter()
+            .partition(|(_, member)| member.network.shares_with().is_some_and(is_service));
         let created = members.into_iter().map(|(name, member)| {
             let created = self.create_member(selection, spec, (name, member), rank(name));
             Box::pin(created) as BoxFuture<'_, Result<Member>>
         });
         let mut members = join::all(created.collect()).await?;
         members.push(owner);
+        // By rank: each after the one whose network it has.
+        for (name, mut member) in sharing {
+            let other = member.network.shares_with().unwrap_or_default();
+            let of_other = |one: &&Member| one.membership.service == other;
+            if let Some(id) = members.iter().find(of_other).map(|one| one.environment.id()) {
+                member.network.mode = NetworkMode::Environment(id.to_string());
+            }
+            let created = self.create_member(selection, spec, (name, member), rank(name));
+            members.push(Box::pin(created).await?);
+        }
         Ok(members)
     }
 

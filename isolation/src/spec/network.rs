@@ -85,7 +85,18 @@ pub enum NetworkMode {
     /// An existing network of the engine, or one of [`own`](NetworkSpec::own). On `docker`, `host`
     /// is the network of the machine of the daemon, and `bridge` that of containers that name none.
     Named(String),
+    /// The network of another environment of the engine, by the ID of that one; in a group, by the
+    /// name of a service. The two have the same addresses, names and ports, and reach each other at
+    /// 127.0.0.1; the other one publishes the ports of both. It must run when this one starts.
+    /// After each later start of the other one, a process that has both starts this one again,
+    /// because its network has gone.
+    Environment(String),
 }
+
+/// The text of [`NetworkMode::Environment`] in [`CapabilityValues::network_modes`].
+///
+/// [`CapabilityValues::network_modes`]: crate::CapabilityValues::network_modes
+pub(crate) const OF_ENVIRONMENT: &str = "environment";
 
 /// The network of the machine of the daemon, which an environment has in place of its own.
 pub(crate) const HOST: &str = "host";
@@ -116,6 +127,7 @@ impl NetworkSpec {
         }
         self.check_names(faults);
         self.check_own(faults);
+        self.check_shared(faults);
         if self.internal || self.main_own().is_some_and(|own| own.internal) {
             self.ports
                 .iter()
@@ -197,6 +209,36 @@ impl NetworkSpec {
         }
     }
 
+    /// The network of another environment is configured there.
+    fn check_shared(&self, faults: &mut Faults) {
+        let NetworkMode::Environment(other) = &self.mode else {
+            return;
+        };
+        faults.add(validate::text("the environment whose network it has", other));
+        for (set, what, instead) in [
+            (self.publishes(), "ports", "publish them there"),
+            (!self.join.is_empty(), "networks to join", "join them there"),
+            (!self.own.is_empty(), "networks of its own", "create them there"),
+            (!self.dns.is_empty(), "DNS servers", "name them there"),
+            (!self.dns_search.is_empty(), "search domains", "name them there"),
+            (!self.hosts.is_empty(), "entries of /etc/hosts", "add them there"),
+        ] {
+            if set {
+                let why =
+                    format!("an environment with the network of {other} has no {what} of its own; {instead}");
+                faults.add(Err(Error::invalid(why)));
+            }
+        }
+    }
+
+    /// The environment or service whose network it has.
+    pub(crate) fn shares_with(&self) -> Option<&str> {
+        match &self.mode {
+            NetworkMode::Environment(other) => Some(other),
+            _ => None,
+        }
+    }
+
     /// The main network, if that is one of its own.
     fn main_own(&self) -> Option<&OwnNetwork> {
         match &self.mode {
@@ -208,7 +250,7 @@ impl NetworkSpec {
     /// Whether environments on its main network reach it by names.
     pub(crate) fn has_names(&self) -> bool {
         match &self.mode {
-            NetworkMode::Default | NetworkMode::None => false,
+            NetworkMode::Default | NetworkMode::None | NetworkMode::Environment(_) => false,
             NetworkMode::Private => true,
             NetworkMode::Named(name) => {
                 self.own.contains_key(name) || !WITHOUT_NAMES.contains(&name.as_str())
@@ -261,7 +303,9 @@ impl NetworkSpec {
         let mode = match self.mode {
             NetworkMode::Default => None,
             NetworkMode::None => Some(Feature::NetworkIsolation),
-            NetworkMode::Private | NetworkMode::Named(_) => Some(Feature::Networks),
+            NetworkMode::Private | NetworkMode::Named(_) | NetworkMode::Environment(_) => {
+                Some(Feature::Networks)
+            }
         };
         let ports = self.publishes().then_some(Feature::Ports);
         let networks = self.configures_networks().then_some(Feature::Networks);

@@ -32,10 +32,12 @@ mod pause; // paused and renamed environments, ends that race with calls
 mod pool; // environments that are prepared ahead, and many at once
 mod random_command; // random commands whose result does not depend on how they are run
 mod reached; // names on networks, ports after a restart, what an internal network does not reach
+mod renamed; // containers that somebody else has renamed
 mod rotated_logs; // lines that a follower of a rotated log does not get
 mod security; // what a program can do in each security profile
 mod served; // the engine of another process, through the protocol
 mod services; // ports, logs, metrics, readiness
+mod shared_networks; // environments that have the network of another one
 mod shell_ends; // what ends a command shell, or keeps it from running a command
 mod shell_or_exec; // commands in shells have the same results as with an exec
 mod signals; // signals of `isolate run`, which the command in the container gets first

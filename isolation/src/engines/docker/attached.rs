@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use engine_api::containers::{InspectContainer, KillContainer, WaitCondition};
+use engine_api::containers::{KillContainer, WaitCondition};
 use engine_api::{Input, Output};
 
 use super::NAME;
@@ -214,16 +214,14 @@ impl Attached {
 /// The exit code of the main process; waits for its end.
 async fn code(container: &ContainerRef) -> Result<i64> {
     let containers = container.docker.containers();
-    let end = containers.wait(container.id(), WaitCondition::NotRunning).await;
+    let wait = |name: String| async move { containers.wait(&name, WaitCondition::NotRunning).await };
+    let end = container.call(wait).await;
     end.map(|end| end.status_code).map_err(to_error)
 }
 
 /// Whether the container runs.
 async fn runs(container: &ContainerRef) -> Result<bool> {
-    let containers = container.docker.containers();
-    let found = containers
-        .inspect(container.id(), InspectContainer::default())
-        .await;
+    let found = container.inspect().await;
     found.map(|found| found.state.running).map_err(to_error)
 }
 
@@ -246,7 +244,11 @@ async fn kill(container: &ContainerRef, signal: Signal) -> engine_api::Result<()
         signal: signal.name().to_owned(),
     };
     let containers = container.docker.containers();
-    match containers.kill(container.id(), options).await {
+    let kill = |name: String| {
+        let options = options.clone();
+        async move { containers.kill(&name, options).await }
+    };
+    match container.call(kill).await {
         // It has ended: the daemons report that with several statuses.
         Err(error) if error.is_not_found() || error.is_conflict() || error.status() == Some(500) => Ok(()),
         sent => sent,

@@ -91,6 +91,9 @@ impl Blueprint {
     ) -> Result<Self> {
         let wanted = OwnerLink::of(docker, &spec);
         let options = DockerOptions::of(&spec)?;
+        if let Some(other) = spec.network.shares_with() {
+            networks::shared::check(&options, other)?;
+        }
         Ok(Self {
             id: new.id.clone(),
             name: new.name.to_owned(),
@@ -161,6 +164,11 @@ impl Blueprint {
         if let Ok(container) = &mut body {
             // As the docker command does.
             docker.proxy_variables().add_to(&mut container.env);
+            if let Some(other) = self.spec.network.shares_with() {
+                if let Err(error) = networks::shared::join(docker, &self.prefix, other, container).await {
+                    return Ok(Err(error));
+                }
+            }
         }
         Ok(body)
     }

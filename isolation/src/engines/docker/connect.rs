@@ -1,6 +1,6 @@
 //! The networks of a container that exists: connect, disconnect, look.
 
-use engine_api::containers::{Container, EndpointIpamConfig, EndpointSettings, InspectContainer};
+use engine_api::containers::{Container, EndpointIpamConfig, EndpointSettings};
 use engine_api::networks::{DisconnectNetwork, Network};
 
 use super::diagnostics::to_error;
@@ -26,11 +26,7 @@ fn aliases<'a>(container: &'a Container, endpoint: &'a EndpointSettings) -> impl
 
 impl DockerInstance {
     async fn network_facts(&self) -> Result<Container> {
-        let containers = self.container.docker.containers();
-        match containers
-            .inspect(self.container.id(), InspectContainer::default())
-            .await
-        {
+        match self.container.inspect().await {
             Ok(container) => Ok(container),
             Err(error) if error.is_not_found() => Err(Error::lost()),
             Err(error) => Err(to_error(error)),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use engine_api::common::Timestamp;
-use engine_api::containers::{InspectContainer, TopContainer};
+use engine_api::containers::{Container, InspectContainer, TopContainer};
 use engine_api::exec::CreateExec;
 use engine_api::system::{Event, EventFilters, ListenEvents};
 use engine_api::{Docker, JsonLines};
@@ -57,6 +57,50 @@ impl ContainerRef {
     /// By what requests name it.
     pub(super) fn id(&self) -> &str {
         self.name.current()
+    }
+
+    /// Calls the daemon about the container. If the daemon has none with its name, somebody may have
+    /// renamed it: then it is found by its ID, and the call is made once more.
+    pub(super) async fn call<T, F>(&self, call: impl Fn(String) -> F) -> engine_api::Result<T>
+    where
+        F: Future<Output = engine_api::Result<T>>,
+    {
+        let used = self.id();
+        match call(used.to_owned()).await {
+            Err(error) if self.is_renamed(used, &error).await => call(self.id().to_owned()).await,
+            outcome => outcome,
+        }
+    }
+
+    /// Whether a call has failed because somebody has renamed the container. From then on, requests
+    /// have its new name.
+    pub(super) async fn is_renamed(&self, used: &str, error: &engine_api::Error) -> bool {
+        // The reply to a HEAD request has no message. Other things may be missing, too.
+        let message = error.message().unwrap_or_default().to_lowercase();
+        let about_it = ["without a message", "no such container"];
+        let about_it = about_it.iter().any(|text| message.contains(text));
+        if !(error.is_not_found() && about_it) {
+            return false;
+        }
+        // Another call may have found it meanwhile.
+        if self.id() != used {
+            return true;
+        }
+        let Some(id) = self.made_id.get() else {
+            return false;
+        };
+        let containers = self.docker.containers();
+        match containers.inspect(&id, InspectContainer::default()).await {
+            Ok(found) => self.name.change(found.plain_name()),
+            Err(_) => false,
+        }
+    }
+
+    /// The container as the daemon sees it.
+    pub(super) async fn inspect(&self) -> engine_api::Result<Container> {
+        let containers = self.docker.containers();
+        self.call(|name| async move { containers.inspect(&name, InspectContainer::default()).await })
+            .await
     }
 
     /// The exit code if a command has ended. `running: false` alone can also mean that it has not
@@ -124,9 +168,7 @@ impl ContainerRef {
 
     /// Whether the container's state reports an OOM kill.
     pub(super) async fn oom_state(&self) -> engine_api::Result<bool> {
-        let containers = self.docker.containers();
-        let container = containers.inspect(self.id(), InspectContainer::default()).await?;
-        Ok(container.state.oom_killed)
+        Ok(self.inspect().await?.state.oom_killed)
     }
 
     /// The past OOM events, and a stream of those that come; `None` if the start of the exec is not
@@ -158,9 +200,7 @@ impl ContainerRef {
 
     /// Whether the container does not exist any more.
     pub(super) async fn is_gone(&self) -> bool {
-        let containers = self.docker.containers();
-        let found = containers.inspect(self.id(), InspectContainer::default()).await;
-        found.is_err_and(|error| error.is_not_found())
+        self.inspect().await.is_err_and(|error| error.is_not_found())
     }
 
     /// Whether a process of this group still runs; `false` if the daemon cannot report it.
@@ -188,7 +228,11 @@ impl ContainerRef {
             ..CreateExec::default()
         };
         let execs = self.docker.execs();
-        let sent = match execs.create(self.id(), kill).await {
+        let creating = self.call(|name| {
+            let kill = kill.clone();
+            async move { execs.create(&name, kill).await }
+        });
+        let sent = match creating.await {
             Ok(created) => execs.start_detached(&created.id).await,
             Err(error) => Err(error),
         };

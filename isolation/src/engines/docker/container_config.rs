@@ -19,9 +19,6 @@ use crate::spec::mount::MountSource;
 use crate::spec::network::NetworkMode;
 use crate::spec::{self, EnvironmentSpec};
 
-/// The environment variable with the ID of the environment, as on every engine.
-const MARK: &str = "ISOLATION_ENVIRONMENT";
-
 /// Seconds between the stop signal and the kill, if another program stops the container.
 const STOP_TIMEOUT: i64 = 2;
 
@@ -112,7 +109,7 @@ pub(super) fn container(parts: Parts<'_>, spec: &EnvironmentSpec) -> Result<Crea
         }
     }
     let variables = env.iter().map(|(name, value)| format!("{name}={value}"));
-    made.env = variables.chain([format!("{MARK}={}", parts.id)]).collect();
+    made.env = variables.chain([labels::variable(parts.id)]).collect();
     let has_names = matches!(spec.network.mode, NetworkMode::Private | NetworkMode::Named(_));
     let network = made.host_config.network_mode.clone();
     let aliases = spec.network.aliases_for(&network);
@@ -157,6 +154,8 @@ fn host(parts: &Parts<'_>, spec: &EnvironmentSpec, options: &DockerOptions) -> R
             NetworkMode::None => "none".to_owned(),
             NetworkMode::Private => container_name(parts.network_prefix, parts.id, spec),
             NetworkMode::Named(name) => name.clone(),
+            // The blueprint has the container of that one.
+            NetworkMode::Environment(other) => format!("container:{other}"),
         },
         extra_hosts: options.extra_hosts.iter().cloned().chain(hosts).collect(),
         dns: spec.network.dns.iter().map(ToString::to_string).collect(),
@@ -218,10 +217,8 @@ fn mount(mount: &spec::mount::Mount) -> Result<Mount> {
 }
 
 fn not_utf8(path: &Path) -> String {
-    format!(
-        "the source of a mount must be valid UTF-8, unlike {}",
-        path.display()
-    )
+    let path = path.display();
+    format!("the source of a mount must be valid UTF-8, unlike {path}")
 }
 
 /// A relative working directory starts at the root, as on every engine.

@@ -29,7 +29,9 @@ use super::resolve::check_subpaths;
 use super::shell_program::ShellProgram;
 use super::snapshot::Prepared;
 use super::steps::Steps;
-use super::{DockerEngine, NAME, health, labels, limits, mount_sources, networks, profile, shell_program};
+use super::{
+    DockerEngine, NAME, health, labels, limits, listed, mount_sources, networks, profile, shell_program,
+};
 use crate::engine::capabilities::MissingFeature;
 use crate::engine::context::Context;
 use crate::engine::instance::Instance;
@@ -176,13 +178,10 @@ impl DockerEngine {
     pub(super) async fn find(&self, id: &EnvironmentId, context: &Context) -> Result<Opened> {
         let docker = self.docker().await?;
         let podman = self.podman(docker).await?;
-        let listed = self.containers(format!("{}={id}", labels::ENVIRONMENT)).await?;
         let prefix = &self.settings.container_prefix;
-        let ours = listed
-            .iter()
-            .find(|container| labels::read(container, prefix).is_some_and(|summary| summary.id == *id));
+        let listed = listed::of_environment(docker, prefix, id.as_str()).await?;
         let absent = || Error::not_found("the daemon has no environment with this ID");
-        let container = ours.ok_or_else(absent)?;
+        let container = &listed.first().ok_or_else(absent)?.container;
         let containers = docker.containers();
         let inspected = containers
             .inspect(&container.id, InspectContainer::default())

@@ -8,6 +8,7 @@ use engine_api::system::{Info, Ping};
 use super::platform::{self, Platform};
 use crate::engine::capabilities::{Capabilities, Feature, IsolationLevel};
 use crate::engine::values::CapabilityValues;
+use crate::spec::network::OF_ENVIRONMENT;
 
 /// Why a daemon of Windows containers cannot be used.
 pub(super) const WINDOWS: &str = "it runs Windows containers";
@@ -212,7 +213,8 @@ pub(super) fn everything() -> Capabilities {
 
 fn values() -> CapabilityValues {
     let package_managers = ["pip", "uv", "apt", "apk", "npm"];
-    CapabilityValues::default().with(&package_managers, &["default", "none", "private", "named"])
+    let network_modes = ["default", "none", "private", "named", OF_ENVIRONMENT];
+    CapabilityValues::default().with(&package_managers, &network_modes)
 }
 
 #[cfg(test)]

@@ -115,8 +115,10 @@ impl DiskUsage for DockerInstance {
     fn used(&self) -> BoxFuture<'_, Result<u64>> {
         Box::pin(async {
             let containers = self.container.docker.containers();
-            let sized = InspectContainer { size: true };
-            match containers.inspect(self.container.id(), sized).await {
+            let sized = |name: String| async move {
+                containers.inspect(&name, InspectContainer { size: true }).await
+            };
+            match self.container.call(sized).await {
                 Ok(container) => Ok(container
                     .size_rw
                     .and_then(|size| u64::try_from(size).ok())

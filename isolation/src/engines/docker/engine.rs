@@ -10,7 +10,7 @@ use engine_api::connect::Address;
 
 use super::diagnostics::to_error;
 use super::snapshot::Prepared;
-use super::{BuildSpec, DockerEngine, NAME, PullPolicy, daemon, labels, watch};
+use super::{BuildSpec, DockerEngine, NAME, PullPolicy, daemon, listed, watch};
 use crate::BoxFuture;
 use crate::engine::capabilities::Feature;
 use crate::engine::context::Context;
@@ -96,10 +96,10 @@ impl Engine for DockerEngine {
 
     fn list(&self) -> BoxFuture<'_, Result<Vec<EnvironmentSummary>>> {
         Box::pin(async move {
-            let containers = self.containers(labels::ENVIRONMENT.to_owned()).await;
-            let containers = containers.map_err(|error| error.during("list the environments of", NAME))?;
-            let read = |container| labels::read(container, &self.settings.container_prefix);
-            Ok(containers.iter().filter_map(read).collect())
+            let listed = async { listed::all(self.docker().await?, &self.settings.container_prefix).await };
+            let listed = listed.await;
+            let listed = listed.map_err(|error| error.during("list the environments of", NAME))?;
+            Ok(listed.into_iter().map(|one| one.environment).collect())
         })
     }
 

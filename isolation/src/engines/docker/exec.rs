@@ -177,7 +177,11 @@ async fn create_and_start(
     };
     // Podman has the newer version, but ignores the size.
     let later = size.filter(|_| container.podman || exec.console_size.is_none());
-    let created = docker.execs().create(container.id(), exec).await?;
+    let creating = container.call(|name| {
+        let (execs, exec) = (docker.execs(), exec.clone());
+        async move { execs.create(&name, exec).await }
+    });
+    let created = creating.await?;
     let hijacked = docker.execs().start(&created.id, options).await?;
     if let Some(size) = later {
         Terminal::Exec(&created.id).resize(container, size).await?;

@@ -49,21 +49,32 @@ pub(super) async fn upload(
 ) -> Result<()> {
     let name = target.trim_start_matches('/');
     let whole = name.is_empty();
-    let archive: Upload = match source {
+    let source = match source {
         CopySource::Bytes { .. } if whole => return Err(wrong_type(target)),
-        CopySource::Bytes { content, mode } => {
-            archive::file(name, mode & 0o7777, content).map_err(to_error)?
-        }
         CopySource::Path(path) => {
             validate::source("the source of the copy", &path)?;
             let path = followed(path).await?;
             if whole && !path.is_dir() {
                 return Err(wrong_type(target));
             }
-            archive::pack(path, if whole { "." } else { name }).map_err(unreadable)?
+            CopySource::Path(path)
+        }
+        source @ CopySource::Bytes { .. } => source,
+    };
+    let pack = |source: &CopySource| match source {
+        CopySource::Bytes { content, mode } => {
+            archive::file(name, mode & 0o7777, content.clone()).map_err(to_error)
+        }
+        CopySource::Path(path) => {
+            archive::pack(path.clone(), if whole { "." } else { name }).map_err(unreadable)
         }
     };
-    extract(container, root, archive, target).await
+    let used = container.id();
+    let sent = match send(container, root, pack(&source)?).await {
+        Err(error) if container.is_renamed(used, &error).await => send(container, root, pack(&source)?).await,
+        sent => sent,
+    };
+    sent.map_err(|error| not_extracted(error, target))
 }
 
 /// Extracts an archive in the directory `root`. Its paths begin with `target`, which messages name.
@@ -73,16 +84,24 @@ pub(super) async fn extract(
     archive: Upload,
     target: &str,
 ) -> Result<()> {
+    let sent = send(container, root, archive).await;
+    sent.map_err(|error| not_extracted(error, target))
+}
+
+async fn send(container: &ContainerRef, root: &str, archive: Upload) -> engine_api::Result<()> {
     let options = UploadArchive {
         no_overwrite_dir_non_dir: true,
         ..UploadArchive::default()
     };
     let containers = container.docker.containers();
-    let uploaded = containers.upload(container.id(), root, archive, options).await;
-    uploaded.map_err(|error| match error.message() {
+    containers.upload(container.id(), root, archive, options).await
+}
+
+fn not_extracted(error: engine_api::Error, target: &str) -> Error {
+    match error.message() {
         Some(message) if is_type_conflict(message) => wrong_type(target),
         _ => unreadable(error),
-    })
+    }
 }
 
 /// Whether this is the message of Docker or Podman when a file would replace a directory, or a
@@ -248,7 +267,8 @@ async fn real_parent(container: &ContainerRef, mounts: &MountTable, path: &str) 
 async fn download(container: &ContainerRef, source: &str, target: &Path) -> Result<()> {
     let staging = merge::Staging::beside(target);
     let containers = container.docker.containers();
-    let archive = containers.download(container.id(), source).await;
+    let read = |name: String| async move { containers.download(&name, source).await };
+    let archive = container.call(read).await;
     let archive = archive.map_err(|error| absent(error, source))?;
     archive::unpack(archive, staging.path())
         .await
@@ -271,7 +291,9 @@ pub(super) async fn kind(container: &ContainerRef, path: &str) -> Result<Option<
 async fn find(container: &ContainerRef, source: &str) -> Result<(String, PathStat)> {
     let mut path = source.to_owned();
     for _ in 0..LINKS {
-        let stat = container.docker.containers().stat(container.id(), &path).await;
+        let (containers, at) = (container.docker.containers(), path.as_str());
+        let stat = |name: String| async move { containers.stat(&name, at).await };
+        let stat = container.call(stat).await;
         let stat = stat.map_err(|error| absent(error, source))?;
         if !stat.is_symlink() || stat.link_target.is_empty() {
             return Ok((path, stat));

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use engine_api::Version;
 use engine_api::common::{HealthConfig, Timestamp};
-use engine_api::containers::{Health as Reported, HealthProbe, HealthStatus, InspectContainer};
+use engine_api::containers::{Health as Reported, HealthProbe, HealthStatus};
 use engine_api::images::InspectImage;
 
 use super::container::ContainerRef;
@@ -75,11 +75,7 @@ fn nanoseconds(duration: Duration) -> i64 {
 /// The health check of the image of a container. That of the container may be disabled, because
 /// this process runs it.
 pub(super) async fn of_image(container: &ContainerRef) -> Result<Option<Command>> {
-    let containers = container.docker.containers();
-    let found = containers
-        .inspect(container.id(), InspectContainer::default())
-        .await;
-    let image = found.map_err(to_error)?.image;
+    let image = container.inspect().await.map_err(to_error)?.image;
     let images = container.docker.images();
     let image = images.inspect(&image, InspectImage::default()).await;
     let config = image.map_err(to_error)?.config.unwrap_or_default();

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use bytes::BytesMut;
-use engine_api::containers::{Container, InspectContainer, PathStat};
+use engine_api::containers::{Container, PathStat};
 use engine_api::images::InspectImage;
 use engine_api::networks::InspectNetwork;
 use serde_json::{Value, json};
@@ -88,9 +88,7 @@ impl Inspection for DockerInstance {
 
 impl DockerInstance {
     async fn inspected(&self) -> Result<Container> {
-        let containers = self.container.docker.containers();
-        let inspected = containers.inspect(self.container.id(), InspectContainer::default());
-        inspected.await.map_err(to_error)
+        self.container.inspect().await.map_err(to_error)
     }
 
     /// The platforms of the image and of the machine.

@@ -146,7 +146,7 @@ impl DockerInstance {
         let is_main = match &self.networks.mode {
             NetworkMode::Named(name) => name == network,
             NetworkMode::Private => self.network.as_ref().is_some_and(|own| own.name() == network),
-            NetworkMode::Default | NetworkMode::None => false,
+            NetworkMode::Default | NetworkMode::None | NetworkMode::Environment(_) => false,
         };
         match is_main || self.networks.join.iter().any(|name| name == network) {
             true => self.networks.aliases_for(network),

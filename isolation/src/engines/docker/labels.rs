@@ -194,15 +194,23 @@ pub(super) fn read_spec(config: &ContainerConfig) -> Result<(String, Environment
     Ok((name, spec))
 }
 
-/// The environment of a container; `None` if the container does not belong to one. An image that
-/// was made from a container of ours has its labels, and so has every container of that image: the
-/// ID must be at the end of the container's name, too.
+/// The environment variable with the ID of the environment, as on every engine.
+pub(super) fn variable(id: &EnvironmentId) -> String {
+    format!("ISOLATION_ENVIRONMENT={id}")
+}
+
+/// Whether a container has the name of an environment, unlike one of an image with our labels.
+pub(super) fn names(container: &str, id: &EnvironmentId) -> bool {
+    container.ends_with(id.as_str())
+}
+
+/// The environment in the labels of a container; `None` without one. Whether the container belongs
+/// to it, its name shows, or its image.
 pub(super) fn read(container: &ContainerSummary, prefix: &str) -> Option<EnvironmentSummary> {
     let label = |key: &str| container.labels.get(key).cloned();
     let id: EnvironmentId = label(ENVIRONMENT)?.parse().ok()?;
-    let is_ours = container.plain_name().ends_with(id.as_str());
     let name = label(NAME).unwrap_or_default();
-    is_ours.then(|| EnvironmentSummary {
+    Some(EnvironmentSummary {
         name: current_name(container.plain_name(), prefix, &id, name),
         id,
         engine: ENGINE.to_owned(),
@@ -300,11 +308,12 @@ mod tests {
         container.labels = labels;
         container.state = RunState::Running;
         assert!(
-            read(&container, "ptest_").is_none(),
+            !names(container.plain_name(), &id),
             "a container of an image made from ours"
         );
         container.names = vec![format!("/ptest_web_{id}")];
         let summary = read(&container, "ptest_").unwrap();
+        assert!(names(container.plain_name(), &id));
         assert_eq!((summary.id, summary.name.as_str()), (id, "web"));
         assert_eq!((summary.session.as_deref(), summary.owner), (Some("s1"), None));
         assert_eq!(summary.status, Status::Running);

@@ -14,7 +14,7 @@ use super::shell_program::names_missing;
 use super::start_failure::{NO_INIT, StartFailure, is_init_missing, is_log_broken, start_failure};
 use super::steps::Steps;
 use super::terminal_size::{Terminal, console_size};
-use super::{DockerSettings, NAME};
+use super::{DockerSettings, NAME, networks};
 use crate::command::Command;
 use crate::command::input::Input as CommandStdin;
 use crate::error::{Error, ErrorKind, Result};
@@ -135,7 +135,8 @@ impl Launcher {
             return Ok(false);
         };
         let containers = self.container.docker.containers();
-        match containers.stat(self.container.id(), shell).await {
+        let stat = |name: String| async move { containers.stat(&name, shell).await };
+        match self.container.call(stat).await {
             Ok(_) => Ok(false),
             Err(error) if error.is_not_found() => Ok(true),
             Err(error) => Err(error),
@@ -169,6 +170,7 @@ impl Launcher {
         &self,
         command: Option<&Command>,
     ) -> std::result::Result<Option<Streams>, NotStarted> {
+        Box::pin(self.follow_network()).await?;
         let mut tries_of_ports = PORT_TRIES;
         loop {
             // The wait for others does not count for the limit.
@@ -194,6 +196,20 @@ impl Launcher {
         }
     }
 
+    /// Makes the container anew if it has the network of another one that was made anew.
+    async fn follow_network(&self) -> Result<()> {
+        let Some(made) = &self.made else {
+            return Ok(());
+        };
+        let Some(other) = made.blueprint.spec.network.shares_with() else {
+            return Ok(());
+        };
+        match networks::shared::is_outdated(&self.container, &self.settings.container_prefix, other).await? {
+            true => self.recreate(made).await,
+            false => Ok(()),
+        }
+    }
+
     async fn attempt(&self, command: Option<&Command>) -> engine_api::Result<Option<Streams>> {
         self.release_owner();
         let containers = self.container.docker.containers();
@@ -205,7 +221,11 @@ impl Launcher {
                     stdin: own || link.uses_stdin(),
                     ..AttachContainer::default()
                 };
-                let Hijacked { input, output } = containers.attach(self.container.id(), options).await?;
+                let attaching = self.container.call(|name| {
+                    let options = options.clone();
+                    async move { containers.attach(&name, options).await }
+                });
+                let Hijacked { input, output } = attaching.await?;
                 let input = match owner {
                     Some(owner) if link.uses_stdin() => {
                         owner.hold(input);
@@ -221,8 +241,8 @@ impl Launcher {
             }
             (None, _) => None,
         };
-        let starting = containers.start(self.container.id(), StartContainer::default());
-        starting.await?;
+        let start = |name: String| async move { containers.start(&name, StartContainer::default()).await };
+        self.container.call(start).await?;
         if let Some(size) = command.and_then(|command| command.terminal) {
             Terminal::Main.resize(&self.container, console_size(size)).await?;
         }

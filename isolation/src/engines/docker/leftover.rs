@@ -3,45 +3,24 @@
 use std::path::Path;
 
 use engine_api::Docker;
-use engine_api::containers::{ContainerFilters, ContainerSummary, ListContainers, RunState};
+use engine_api::containers::RunState;
 
 use super::diagnostics::to_error;
 use super::owned::{self, Kind};
-use super::{DockerEngine, labels, publish, remove, volume_directory};
+use super::{DockerEngine, listed, publish, remove, volume_directory};
 use crate::engine::Leftover;
-use crate::environment::summary::EnvironmentSummary;
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::entry::Resource;
 
 impl DockerEngine {
-    /// The containers with a label, in any state.
-    pub(super) async fn containers(&self, label: String) -> Result<Vec<ContainerSummary>> {
-        let filters = ContainerFilters {
-            label: [label].into(),
-            ..ContainerFilters::default()
-        };
-        let options = ListContainers {
-            all: true,
-            filters,
-            ..ListContainers::default()
-        };
-        let listed = self.docker().await?.containers().list(options).await;
-        listed.map_err(to_error)
-    }
-
-    /// Removes the containers of an environment, then its networks and volumes. The name *and* the
-    /// label must match: others may have made a container from an image with our labels.
+    /// Removes the containers of an environment, then its networks and volumes. Others may have made
+    /// a container from an image with our labels: that one stays.
     pub(super) async fn remove_leftover(&self, leftover: Leftover<'_>) -> Result<bool> {
         let docker = self.docker().await?;
-        let listed = self
-            .containers(format!("{}={}", labels::ENVIRONMENT, leftover.id))
-            .await?;
-        let is_ours = |summary: EnvironmentSummary| summary.id == *leftover.id;
-        let ours = listed.iter().filter(|container| {
-            labels::read(container, &self.settings.container_prefix).is_some_and(is_ours)
-        });
+        let prefix = &self.settings.container_prefix;
         let mut found = false;
-        for container in ours {
+        for one in listed::of_environment(docker, prefix, leftover.id.as_str()).await? {
+            let container = one.container;
             found = true;
             if container.state == RunState::Paused {
                 // Podman kills no paused container. Somebody else may have resumed or ended it.

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use engine_api::containers::{
-    Container, ContainerState, InspectContainer, KillContainer, StopContainer, WaitCondition,
-};
+use engine_api::containers::{Container, ContainerState, KillContainer, StopContainer, WaitCondition};
 use tokio::time::timeout;
 
 use super::diagnostics::to_error;
@@ -42,21 +40,11 @@ impl DockerInstance {
 
     /// The container as the daemon sees it; `None` if it does not exist.
     pub(super) async fn container(&self) -> Result<Option<Container>> {
-        let containers = self.container.docker.containers();
-        let inspect = async |name: &str| match containers.inspect(name, InspectContainer::default()).await {
+        match self.container.inspect().await {
             Ok(container) => Ok(Some(container)),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(to_error(error)),
-        };
-        let found = inspect(self.container.id()).await?;
-        let (None, Some(id)) = (&found, self.container.made_id.get()) else {
-            return Ok(found);
-        };
-        let renamed = inspect(&id).await?;
-        if let Some(container) = &renamed {
-            self.container.name.change(container.plain_name());
         }
-        Ok(renamed)
     }
 
     pub(super) async fn look(&self) -> Result<InstanceState> {
@@ -196,10 +184,10 @@ impl DockerInstance {
     /// Waits until the container does not run, and returns its exit code.
     async fn end(&self) -> Result<i64> {
         let containers = self.container.docker.containers();
-        let waited = containers
-            .wait(self.container.id(), WaitCondition::NotRunning)
-            .await;
-        match waited {
+        let waiting = self
+            .container
+            .call(|name| async move { containers.wait(&name, WaitCondition::NotRunning).await });
+        match waiting.await {
             Ok(end) => Ok(end.status_code),
             Err(error) if error.is_not_found() => Err(Error::lost()),
             Err(error) => Err(to_error(error)),

@@ -33,7 +33,8 @@ impl Logs for DockerInstance {
     fn read<'a>(&'a self, options: &'a LogOptions) -> BoxFuture<'a, Result<LogStream>> {
         Box::pin(async move {
             let containers = self.container.docker.containers();
-            let output = containers.logs(self.container.id(), query(options)).await;
+            let read = |name: String| async move { containers.logs(&name, query(options)).await };
+            let output = self.container.call(read).await;
             let output = output.map_err(|error| match error.status() {
                 Some(404) => Error::lost(),
                 // The driver was set by somebody else.

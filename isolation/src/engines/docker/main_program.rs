@@ -30,7 +30,7 @@ pub(super) async fn check(
                 .collect::<Result<_>>()?
         }
     };
-    let mut found = false;
+    let (used, mut found, mut missing) = (container.id(), false, None);
     for candidate in candidates {
         let stat = match container
             .docker
@@ -39,7 +39,10 @@ pub(super) async fn check(
             .await
         {
             Ok(stat) => stat,
-            Err(error) if error.is_not_found() => continue,
+            Err(error) if error.is_not_found() => {
+                missing = Some(error);
+                continue;
+            }
             Err(error) => return Err(to_error(error)),
         };
         // Where a link leads is not checked.
@@ -47,6 +50,12 @@ pub(super) async fn check(
             return Ok(());
         }
         found = true;
+    }
+    if let (false, Some(error)) = (found, missing) {
+        // The container may be what is missing.
+        if container.is_renamed(used, &error).await {
+            return Box::pin(check(container, program, path, working_dir)).await;
+        }
     }
     let what = "the main process could not be started";
     Err(match found {

@@ -27,15 +27,18 @@ impl Metrics for DockerInstance {
     fn sample(&self) -> BoxFuture<'_, Result<MetricsSample>> {
         Box::pin(async move {
             let containers = self.container.docker.containers();
-            let once = ReadStats {
-                stream: false,
-                one_shot: true,
+            let read = |name: String| async move {
+                let once = ReadStats {
+                    stream: false,
+                    one_shot: true,
+                };
+                containers.stats(&name, once).await
             };
             let lost = |error: engine_api::Error| match error.is_not_found() {
                 true => Error::lost(),
                 false => to_error(error),
             };
-            let mut samples = containers.stats(self.container.id(), once).await.map_err(lost)?;
+            let mut samples = self.container.call(read).await.map_err(lost)?;
             match samples.next().await {
                 Some(Ok(stats)) => Ok(sample(&stats, self.memory_limit())),
                 Some(Err(error)) => Err(lost(error)),

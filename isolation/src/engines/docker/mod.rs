@@ -72,6 +72,7 @@ mod launch;
 mod leftover;
 mod lifecycle;
 mod limits;
+mod listed;
 mod log_follow;
 mod log_lag;
 mod log_position;

@@ -34,12 +34,9 @@ impl DockerInstance {
 impl Pause for DockerInstance {
     fn pause(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async {
-            let paused = self
-                .container
-                .docker
-                .containers()
-                .pause(self.container.id())
-                .await;
+            let containers = self.container.docker.containers();
+            let pause = |name: String| async move { containers.pause(&name).await };
+            let paused = self.container.call(pause).await;
             self.changed(Status::Paused, paused).await
         })
     }
@@ -47,7 +44,8 @@ impl Pause for DockerInstance {
     fn unpause(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async {
             let containers = self.container.docker.containers();
-            let resumed = containers.unpause(self.container.id()).await;
+            let unpause = |name: String| async move { containers.unpause(&name).await };
+            let resumed = self.container.call(unpause).await;
             self.changed(Status::Running, resumed).await
         })
     }

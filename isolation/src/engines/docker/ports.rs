@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use engine_api::Docker;
-use engine_api::containers::{Container, InspectContainer, ListContainers, PortBinding};
+use engine_api::containers::{Container, ListContainers, PortBinding};
 
 use super::NAME;
 use super::diagnostics::to_error;
@@ -146,10 +146,7 @@ impl DockerInstance {
     /// The address on an internal network, if the container is on no other one.
     async fn internal_address(&self) -> Result<Option<IpAddr>> {
         let docker = &self.container.docker;
-        let containers = docker.containers();
-        let inspected = containers
-            .inspect(self.container.id(), InspectContainer::default())
-            .await;
+        let inspected = self.container.inspect().await;
         let mut address = None;
         for (name, endpoint) in &inspected.map_err(to_error)?.network_settings.networks {
             match docker.networks().inspect(name, Default::default()).await {
@@ -170,11 +167,7 @@ impl Ports for DockerInstance {
 
     fn endpoints(&self) -> BoxFuture<'_, Result<Vec<Endpoint>>> {
         Box::pin(async move {
-            let containers = self.container.docker.containers();
-            let inspected = containers
-                .inspect(self.container.id(), InspectContainer::default())
-                .await;
-            match inspected {
+            match self.container.inspect().await {
                 Ok(container) if container.state.running => {
                     Ok(match &self.launcher.settings.published_host {
                         Some(host) => endpoints_at(&container, host),

@@ -16,10 +16,11 @@ impl Processes for DockerInstance {
     fn list(&self) -> BoxFuture<'_, Result<Vec<ProcessEntry>>> {
         Box::pin(async {
             let containers = self.container.docker.containers();
-            let options = TopContainer {
-                ps_args: COLUMNS.to_owned(),
+            let list = |name: String| async move {
+                let ps_args = COLUMNS.to_owned();
+                containers.top(&name, TopContainer { ps_args }).await
             };
-            match containers.top(self.container.id(), options).await {
+            match self.container.call(list).await {
                 Ok(table) => Ok(entries(&table)),
                 Err(error) if error.is_not_found() => Err(Error::lost()),
                 Err(error) => Err(to_error(error)),

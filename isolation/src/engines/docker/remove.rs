@@ -86,7 +86,9 @@ async fn attempt(docker: &Docker, container: &str, absence: Absence) -> engine_a
             if over >= absence.engine {
                 return Err(error);
             }
-        } else if over >= RETRY_TIMEOUT || !(error.is_conflict() || error.is_transient()) {
+        } else if over >= RETRY_TIMEOUT
+            || !(error.is_conflict() || error.is_transient() || has_dependents(&error))
+        {
             // A conflict: another removal is in progress. Podman does not kill a paused container.
             if resumed || docker.containers().unpause(container).await.is_err() {
                 return Err(error);
@@ -98,6 +100,13 @@ async fn attempt(docker: &Docker, container: &str, absence: Absence) -> engine_a
         sleep(pause).await;
         pause = (pause * 2).min(LONGEST_PAUSE);
     }
+}
+
+/// Whether other containers have the network of this one: Podman removes it only after them. They
+/// may be about to be removed, too.
+fn has_dependents(error: &engine_api::Error) -> bool {
+    let message = error.message().unwrap_or_default();
+    message.contains("has dependent containers")
 }
 
 /// A container that is removed when this is dropped.

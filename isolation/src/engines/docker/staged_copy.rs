@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use engine_api::containers::InspectContainer;
 use engine_api::exec::CreateExec;
 
 use super::cleanup;
@@ -92,7 +91,11 @@ impl StagedCopy {
             user: "0".to_owned(),
             ..CreateExec::default()
         };
-        let ended = self.container.docker.execs().run(self.container.id(), exec).await;
+        let running = self.container.call(|name| {
+            let (execs, exec) = (self.container.docker.execs(), exec.clone());
+            async move { execs.run(&name, exec).await }
+        });
+        let ended = running.await;
         // Podman answers 500.
         let podman = |error: &engine_api::Error| {
             error
@@ -123,11 +126,7 @@ impl StagedCopy {
 
     /// The error of a container in which no command runs.
     async fn runs_not(&self) -> Error {
-        let containers = self.container.docker.containers();
-        let found = containers
-            .inspect(self.container.id(), InspectContainer::default())
-            .await;
-        match found {
+        match self.container.inspect().await {
             Ok(container) if container.state.paused => self.container.is_paused(),
             _ => Error::wrong_status(
                 Status::Stopped,

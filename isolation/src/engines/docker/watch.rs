@@ -73,11 +73,11 @@ async fn listen(
 
 /// The daemon sends stored events as fast as they are read, and drops new ones for a slow reader.
 async fn read_past(mut events: ResilientEvents, prefix: String, until: Option<SystemTime>, reports: Reports) {
-    let (mut kills, began) = (MemoryKills::default(), SystemTime::now());
+    let (mut kills, mut ours, began) = (MemoryKills::default(), Ours::default(), SystemTime::now());
     while let Some(item) = events.next().await {
         match item {
             Ok(EventOrGap::Event(event)) => {
-                if let Some(mut report) = report(&event, &prefix) {
+                if let Some(mut report) = report(&event, &prefix, &mut ours) {
                     kills.complete(&mut report);
                     let at = time(&event);
                     if until.is_some_and(|until| at > until) {
@@ -105,11 +105,11 @@ fn time(event: &Event) -> SystemTime {
 }
 
 async fn read(mut events: ResilientEvents, prefix: String, reports: Reports) {
-    let mut kills = MemoryKills::default();
+    let (mut kills, mut ours) = (MemoryKills::default(), Ours::default());
     while let Some(item) = events.next().await {
         match item {
             Ok(EventOrGap::Event(event)) => {
-                if let Some(mut report) = report(&event, &prefix) {
+                if let Some(mut report) = report(&event, &prefix, &mut ours) {
                     kills.complete(&mut report);
                     reports.send(report);
                 }
@@ -140,13 +140,32 @@ impl MemoryKills {
     }
 }
 
+/// The IDs of containers that have had the name of an environment. A container of an image that was
+/// made from ours has our labels, but never such a name.
+#[derive(Default)]
+struct Ours(HashSet<String>);
+
+impl Ours {
+    /// Whether the container of an event is ours, also if somebody has renamed it.
+    fn has(&mut self, event: &Event, name: &str, id: &EnvironmentId) -> bool {
+        let before = event.actor.attributes.get("oldName");
+        let before = before.is_some_and(|before| labels::names(before, id));
+        if labels::names(name, id) || before {
+            self.0.insert(event.actor.id.clone());
+        }
+        match event.verb() {
+            "destroy" | "remove" => self.0.remove(&event.actor.id),
+            _ => self.0.contains(&event.actor.id),
+        }
+    }
+}
+
 /// The report of an event about an environment; `None` for other events.
-fn report(event: &Event, prefix: &str) -> Option<Report> {
+fn report(event: &Event, prefix: &str, ours: &mut Ours) -> Option<Report> {
     let attribute = |name: &str| event.actor.attributes.get(name).map(String::as_str);
     let id: EnvironmentId = attribute(labels::ENVIRONMENT)?.parse().ok()?;
-    // A container of an image that was made from ours has our labels, but another name.
     let container = attribute("name")?;
-    if !container.ends_with(id.as_str()) {
+    if !ours.has(event, container, &id) {
         return None;
     }
     let name = attribute(labels::NAME).unwrap_or_default().to_owned();
@@ -195,8 +214,8 @@ mod tests {
 
     #[test]
     fn events_of_environments_are_reported() {
-        let observed =
-            |action: &str| report(&event(action, "ptest_0123456789abcdef"), "ptest_").map(|r| r.observed);
+        let report = |event: &Event| report(event, "ptest_", &mut Ours::default());
+        let observed = |action: &str| report(&event(action, "ptest_0123456789abcdef")).map(|r| r.observed);
         assert_eq!(observed("die"), Some(Observed::Exited(ExitStatus::from_code(7))));
         assert_eq!(observed("kill"), Some(Observed::Killed(Some("TERM".into()))));
         assert_eq!(
@@ -205,22 +224,51 @@ mod tests {
         );
         assert_eq!(observed("oom"), Some(Observed::OutOfMemory));
         assert_eq!(observed("exec_start: sh -c die"), None);
-        let renamed = report(&event("rename", "ptest_api_0123456789abcdef"), "ptest_").unwrap();
+        let renamed = report(&event("rename", "ptest_api_0123456789abcdef")).unwrap();
         assert_eq!(
             (renamed.observed, renamed.name.as_str()),
             (Observed::Renamed("api".into()), "api")
         );
         assert_eq!(observed("pause"), Some(Observed::Paused));
         assert_eq!(observed("unpause"), Some(Observed::Unpaused));
-        let strange = report(&event("die", "made_from_our_image"), "ptest_");
+        let strange = report(&event("die", "made_from_our_image"));
         assert_eq!(strange, None, "a container of an image with our labels");
+    }
+
+    #[test]
+    fn renamed_container_stays_that_of_its_environment() {
+        let mut ours = Ours::default();
+        let mut renamed = event("rename", "elsewhere");
+        assert_eq!(
+            report(&renamed, "ptest_", &mut ours),
+            None,
+            "its old name is unknown"
+        );
+        let attributes = &mut renamed.actor.attributes;
+        attributes.insert("oldName".to_owned(), "/ptest_web_0123456789abcdef".to_owned());
+        let seen = report(&renamed, "ptest_", &mut ours).unwrap();
+        assert_eq!(seen.observed, Observed::Renamed("web".into()));
+        for (action, expected) in [
+            ("die", Some(Observed::Exited(ExitStatus::from_code(7)))),
+            ("destroy", Some(Observed::Removed)),
+            // Of another container from now on.
+            ("die", None),
+        ] {
+            let seen = report(&event(action, "elsewhere"), "ptest_", &mut ours);
+            assert_eq!(seen.map(|seen| seen.observed), expected, "{action}");
+        }
     }
 
     #[test]
     fn exit_after_a_kill_at_the_memory_limit_is_marked() {
         let mut kills = MemoryKills::default();
         let mut exits = ["oom", "die", "start", "die"].into_iter().filter_map(|action| {
-            let mut report = report(&event(action, "ptest_0123456789abcdef"), "ptest_").unwrap();
+            let mut report = report(
+                &event(action, "ptest_0123456789abcdef"),
+                "ptest_",
+                &mut Ours::default(),
+            )
+            .unwrap();
             kills.complete(&mut report);
             match report.observed {
                 Observed::Exited(exit) => Some(exit.oom),

@@ -42,11 +42,11 @@ pub(crate) const FILES: [&str; 4] = [
 /// with a `file`, a variable (`environment`) or the `content` of a config; of a service `image`,
 /// `build`, `command`, `entrypoint`, `environment`, `env_file`, `extends` of the same file,
 /// `ports`, `expose`, `volumes`, `secrets`, `configs`, `tmpfs`, `depends_on`, `healthcheck`,
-/// `networks`, `network_mode` (`none`, `host`, `bridge`), `profiles`, `working_dir`, `user`,
-/// `labels`, `init`, `platform`, `pull_policy`, `read_only`, `privileged`, `cap_add`, `cap_drop`,
-/// `security_opt`, `sysctls`, `ulimits`, `restart`, `dns`, `dns_search`, `extra_hosts`, `hostname`,
-/// `shm_size`, `stop_signal`, `stop_grace_period`, `tty`, `stdin_open`, and the limits of memory,
-/// CPUs and processes. YAML anchors, `<<`, keys that begin with `x-`, and variables such as
+/// `networks`, `network_mode` (`none`, `host`, `bridge`, `service:NAME`), `profiles`,
+/// `working_dir`, `user`, `labels`, `init`, `platform`, `pull_policy`, `read_only`, `privileged`,
+/// `cap_add`, `cap_drop`, `security_opt`, `sysctls`, `ulimits`, `restart`, `dns`, `dns_search`,
+/// `extra_hosts`, `hostname`, `shm_size`, `stop_signal`, `stop_grace_period`, `tty`, `stdin_open`,
+/// and the limits of memory, CPUs and processes. YAML anchors, `<<`, keys that begin with `x-`, and variables such as
 /// `${NAME:-default}` work. Every other key is an error that names it and its line, unless
 /// [`ComposeOptions::ignore_unsupported`] is set.
 ///

@@ -1,11 +1,12 @@
 //! The networks of the services.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Sections;
 use super::reading::Reading;
 use super::yaml::{Entry, Node, Value};
 use crate::group::spec::{DEFAULT_NETWORK, GroupSpec};
+use crate::spec::EnvironmentSpec;
 use crate::spec::network::{HOST, NetworkMode, NetworkSpec};
 use crate::spec::own_network::OwnNetwork;
 
@@ -20,6 +21,7 @@ enum Declared {
 pub(super) fn assign(reading: &mut Reading<'_>, group: &mut GroupSpec, sections: &Sections<'_>) {
     let mut declared = declared(reading, sections.networks);
     let mut used = BTreeMap::new();
+    let names: BTreeSet<String> = group.services.keys().cloned().collect();
     for entry in sections.services {
         let Some(service) = group.services.get_mut(&entry.key) else {
             continue;
@@ -32,6 +34,10 @@ pub(super) fn assign(reading: &mut Reading<'_>, group: &mut GroupSpec, sections:
                 reading.fault(node.line, &format!("{path}.networks"), why);
             }
             without_ports(reading, entry, &path, network);
+            if let Some(other) = network.shares_with().map(str::to_owned) {
+                shared(reading, entry, &other, &names, &mut service.environment);
+                continue;
+            }
             if matches!(&network.mode, NetworkMode::Named(name) if declared.contains_key(name)) {
                 let why = "its network_mode is the name of a network of the file; give that another name";
                 reading.fault(entry.line, &path, why);
@@ -121,6 +127,48 @@ fn without_ports(reading: &mut Reading<'_>, entry: &Entry, path: &str, network: 
     if !network.ports.is_empty() {
         network.ports.clear();
         reading.unsupported(entry.line, &format!("{path}.ports"), &format!("{why}; remove it"));
+    }
+}
+
+/// A service with the network of another one has no settings of a network: Docker refuses them.
+fn shared(
+    reading: &mut Reading<'_>,
+    entry: &Entry,
+    other: &str,
+    services: &BTreeSet<String>,
+    spec: &mut EnvironmentSpec,
+) {
+    let path = format!("services.{}", entry.key);
+    let why = match (other == entry.key, services.contains(other)) {
+        (true, _) => Some("a service cannot have its own network in this way; remove it".to_owned()),
+        (false, false) => Some(format!(
+            "no service is called {other:?}, or its profile is not active"
+        )),
+        (false, true) => None,
+    };
+    if let Some(why) = why {
+        reading.fault(entry.line, &format!("{path}.network_mode"), &why);
+    }
+    for (key, hint) in [
+        ("ports", "publish them by that service"),
+        ("hostname", "it has the host name of that service"),
+        ("extra_hosts", "add them to that service"),
+        ("dns", "set it there"),
+        ("dns_search", "set it there"),
+    ] {
+        if reading.get(&entry.value, &path, key).is_some() {
+            let hint = format!("it has the network of {other}; {hint}");
+            reading.unsupported(entry.line, &format!("{path}.{key}"), &hint);
+        }
+    }
+    let network = &mut spec.network;
+    network.ports.clear();
+    network.dns.clear();
+    network.dns_search.clear();
+    let options = spec.engine_options.get_mut("docker");
+    if let Some(options) = options.and_then(|options| options.as_object_mut()) {
+        options.remove("hostname");
+        options.remove("extra_hosts");
     }
 }
 

@@ -1,5 +1,5 @@
 use super::ComposeOptions;
-use super::tests::{Project, options, read};
+use super::tests::{Project, faults, options, read};
 use crate::spec::image_build::ImageBuild;
 use crate::spec::mount::Mount;
 use crate::spec::network::NetworkMode;
@@ -123,6 +123,67 @@ fn network_of_a_service_may_be_one_of_the_engine() {
         assert!(!network.has_names(), "{name}");
     }
     assert!(group.networks.is_empty());
+}
+
+#[test]
+fn network_of_a_service_may_be_that_of_another() {
+    let yaml =
+        "services:\n  vpn: {image: x, ports: [\"80\"]}\n  app: {image: x, network_mode: \"service:vpn\"}\n";
+    let group = read(yaml).unwrap();
+    group.validate().unwrap();
+    let network = &group.services["app"].environment.network;
+    assert_eq!(network.mode, NetworkMode::Environment("vpn".to_owned()));
+    assert!(!network.has_names());
+    assert!(group.networks.is_empty());
+}
+
+#[test]
+fn shared_network_has_no_settings_of_its_own() {
+    let file = |rest: &str| {
+        let service = format!("{{image: x, network_mode: \"service:vpn\", {rest}}}");
+        format!("networks: {{n: }}\nservices:\n  vpn: {{image: x}}\n  app: {service}\n")
+    };
+    for (rest, part) in [
+        (
+            "ports: [\"80\"]",
+            "services.app.ports is not supported; it has the network of vpn; publish them by",
+        ),
+        ("hostname: h", "services.app.hostname is not supported"),
+        (
+            "extra_hosts: [\"a:10.0.0.1\"]",
+            "services.app.extra_hosts is not supported",
+        ),
+        ("dns: 10.0.0.1", "services.app.dns is not supported"),
+        ("dns_search: d", "services.app.dns_search is not supported"),
+        (
+            "networks: [n]",
+            "a service with a network_mode has no other networks",
+        ),
+    ] {
+        let text = faults(&file(rest));
+        assert!(text.contains(part), "{rest}: {text}");
+    }
+    let ignoring = ComposeOptions {
+        ignore_unsupported: true,
+        ..options()
+    };
+    let yaml = file("ports: [\"80\"], hostname: h, extra_hosts: [\"a:10.0.0.1\"], dns: 10.0.0.1");
+    let read = Project::new(&[("compose.yaml", &yaml)])
+        .read_with(&ignoring)
+        .unwrap();
+    read.group.validate().unwrap();
+    let app = &read.group.services["app"].environment;
+    assert!(!app.network.publishes() && app.network.dns.is_empty());
+    assert_eq!(app.engine_options["docker"].as_object().unwrap().len(), 0);
+    for (mode, part) in [
+        ("service:db", "no service is called \"db\""),
+        ("service:app", "cannot have its own network"),
+        ("service:", "service:NAME is expected"),
+        ("container:c", "that container is not one of this file"),
+    ] {
+        let text = faults(&file("tty: false").replace("service:vpn", mode));
+        assert!(text.contains(part), "{mode}: {text}");
+    }
 }
 
 #[test]

@@ -230,11 +230,15 @@ fn network_mode(reading: &mut Reading<'_>, node: &Node, path: &str, spec: &mut E
         Some("none") => spec.network.mode = NetworkMode::None,
         Some(name @ (HOST | BRIDGE)) => spec.network.mode = NetworkMode::Named(name.to_owned()),
         None => {}
-        Some(mode) if mode.starts_with("service:") || mode.starts_with("container:") => {
-            let hint = "each service has its own network interfaces; it reaches others by their names";
+        Some(mode) if mode.starts_with("container:") => {
+            let hint = "that container is not one of this file, and may end at any time; make it a service, and write \
+                        service:NAME";
             reading.unsupported(node.line, path, hint);
         }
-        Some(_) => reading.fault(node.line, path, "none, host or bridge is expected"),
+        Some(mode) => match mode.strip_prefix("service:").filter(|name| !name.is_empty()) {
+            Some(name) => spec.network.mode = NetworkMode::Environment(name.to_owned()),
+            None => reading.fault(node.line, path, "none, host, bridge or service:NAME is expected"),
+        },
     }
 }
 

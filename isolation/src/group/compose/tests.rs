@@ -37,7 +37,7 @@ pub(super) fn read(yaml: &str) -> Result<GroupSpec> {
         .map(|read| read.group)
 }
 
-fn faults(yaml: &str) -> String {
+pub(super) fn faults(yaml: &str) -> String {
     let error = read(yaml).unwrap_err();
     let mut text = error.to_string();
     for failure in error.failures() {
@@ -204,7 +204,7 @@ services:
     ports: [{target: 80, colour: red}]
     volumes: [\"/a:/b:nocopy\"]
     deploy: {replicas: 2}
-    network_mode: service:db
+    network_mode: container:db
     imgae: y
 secrets: {s: {external: true}}
 networks: {n: {driver: overlay}}
@@ -216,7 +216,7 @@ networks: {n: {driver: overlay}}
         "line 6: services.web.ports[0].colour",
         "line 7: services.web.volumes[0]",
         "line 8: services.web.deploy.replicas",
-        "line 9: services.web.network_mode is not supported; each service has its own network",
+        "line 9: services.web.network_mode is not supported; that container is not one of this file",
         "line 10: services.web.imgae",
         "line 11: secrets.s.external is not supported; name a file",
         "line 12: networks.n.driver",

@@ -104,3 +104,41 @@ fn group_round_trips_as_json() {
     group = serde_json::to_string(&read).unwrap();
     assert_eq!(GroupSpec::from_json(&group).unwrap(), read, "{group}");
 }
+
+#[test]
+fn network_of_a_service_is_a_dependency() {
+    let shared = |other: &str| format!(r#"{{"network":{{"mode":{{"environment":"{other}"}}}}}}"#);
+    let with = |other: &str| group(&format!(r#"{{"vpn":{{}},"app":{}}}"#, shared(other)));
+    let read = with("vpn").unwrap().with_implied();
+    assert_eq!(read.services["app"].depends_on["vpn"], Dependency::Started);
+    assert_eq!(read.ranks().unwrap()["app"], 1);
+    // An environment that exists already.
+    let read = with("0123456789abcdef").unwrap().with_implied();
+    assert_eq!(read.services["app"].depends_on.len(), 0);
+    for (services, part) in [
+        (format!(r#"{{"app":{}}}"#, shared("vpn")), "neither a service"),
+        (
+            format!(r#"{{"app":{}}}"#, shared("app")),
+            "depend on each other: app",
+        ),
+        (
+            format!(r#"{{"a":{},"b":{}}}"#, shared("b"), shared("a")),
+            "depend on each other: a -> b",
+        ),
+        (
+            r#"{"vpn":{},"app":{"network":{"mode":{"environment":"vpn"},"ports":[80]}}}"#.to_owned(),
+            "no ports of its own; publish them there",
+        ),
+    ] {
+        let error = group(&services).unwrap_err();
+        let text = format!(
+            "{error} {:?}",
+            error
+                .failures()
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+        );
+        assert!(text.contains(part), "{services}: {text}");
+    }
+}

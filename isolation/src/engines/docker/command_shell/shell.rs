@@ -107,10 +107,11 @@ impl Shell {
             user: user.to_owned(),
             ..CreateExec::default()
         };
-        let created = execs
-            .create(container.id(), options)
-            .await
-            .map_err(NoShell::Failed)?;
+        let creating = container.call(|name| {
+            let options = options.clone();
+            async move { execs.create(&name, options).await }
+        });
+        let created = creating.await.map_err(NoShell::Failed)?;
         let started = execs.start(&created.id, StartExec::default()).await;
         // A daemon reports a missing program with 400, 404 or 500 here, or in the output.
         let Hijacked { input, output, .. } = started.map_err(|error| match error.status() {

@@ -59,7 +59,9 @@ impl Images<'_> {
         for container in &containers {
             let (count, environments) = users.entry(&container.image_id).or_default();
             *count += 1;
-            environments.extend(labels::read(container, "").map(|environment| environment.id.to_string()));
+            let environment = labels::read(container, "");
+            let named = environment.filter(|one| labels::names(container.plain_name(), &one.id));
+            environments.extend(named.map(|one| one.id.to_string()));
         }
         let entry = |image: ImageSummary| {
             let (containers, environments) = users.get(image.id.as_str()).cloned().unwrap_or_default();

@@ -4,6 +4,7 @@ mod allocate;
 pub(super) mod join;
 mod private;
 mod resolve;
+pub(super) mod shared;
 mod subnets;
 
 use std::collections::BTreeMap;

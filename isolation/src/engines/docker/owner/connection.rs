@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use engine_api::containers::{AttachContainer, InspectContainer};
+use engine_api::containers::AttachContainer;
 use engine_api::exec::{CreateExec, StartExec};
 use engine_api::{Hijacked, Input, Output};
 use tokio::sync::oneshot;
@@ -75,7 +75,11 @@ impl OwnerConnection {
             ..AttachContainer::default()
         };
         let containers = self.container.docker.containers();
-        let Hijacked { input, output } = containers.attach(self.container.id(), options).await?;
+        let attaching = self.container.call(|name| {
+            let options = options.clone();
+            async move { containers.attach(&name, options).await }
+        });
+        let Hijacked { input, output } = attaching.await?;
         self.watch(self.hold(input), output);
         Ok(())
     }
@@ -90,7 +94,11 @@ impl OwnerConnection {
             ..CreateExec::default()
         };
         let execs = self.container.docker.execs();
-        let created = execs.create(self.container.id(), lease).await?;
+        let creating = self.container.call(|name| {
+            let lease = lease.clone();
+            async move { execs.create(&name, lease).await }
+        });
+        let created = creating.await?;
         let Hijacked { input, output } = execs.start(&created.id, StartExec::default()).await?;
         self.watch(self.hold(input), output);
         Ok(())
@@ -150,11 +158,7 @@ impl OwnerConnection {
             // A daemon that is restarted does not answer for a while.
             let mut pause = SHORTEST_PAUSE;
             while current() {
-                let containers = container.docker.containers();
-                let found = containers
-                    .inspect(container.id(), InspectContainer::default())
-                    .await;
-                match found {
+                match container.inspect().await {
                     Err(error) if error.is_unreachable() && pause <= LONGEST_PAUSE => {
                         sleep(pause).await;
                         pause *= 2;

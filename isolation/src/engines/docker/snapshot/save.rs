@@ -1,6 +1,6 @@
 //! Reads the files of a container and of its volumes into a snapshot.
 
-use engine_api::containers::{Container, InspectContainer, MountType};
+use engine_api::containers::{Container, MountType};
 use engine_api::images::InspectImage;
 use engine_api::{RawBytes, Upload};
 
@@ -49,7 +49,8 @@ impl Saves for DockerInstance {
     fn changed(&self) -> BoxFuture<'_, Result<Option<Vec<String>>>> {
         Box::pin(async move {
             let containers = self.container.docker.containers();
-            let changes = containers.changes(self.container.id()).await.map_err(to_error)?;
+            let list = |name: String| async move { containers.changes(&name).await };
+            let changes = self.container.call(list).await.map_err(to_error)?;
             let paths = changes.into_iter().map(|change| change.path);
             let is_own =
                 |path: &String| !TreePath::normal(path.as_bytes()).is_ok_and(|path| is_of_daemon(&path));
@@ -151,7 +152,8 @@ impl DockerInstance {
     /// Reads the file system: what differs from the image, if an earlier snapshot has the rest.
     async fn save_root(&self, mut part: PartWriter) -> Result<PartWriter> {
         let containers = self.container.docker.containers();
-        let changes = containers.changes(self.container.id()).await.map_err(to_error)?;
+        let list = |name: String| async move { containers.changes(&name).await };
+        let changes = self.container.call(list).await.map_err(to_error)?;
         let listed = Listed::new(changes, is_of_daemon);
         let mounts = mounts(&self.look_closely().await?);
         // The archives of Podman show no owners; its export does.
@@ -219,10 +221,7 @@ impl DockerInstance {
     }
 
     pub(super) async fn look_closely(&self) -> Result<Container> {
-        let containers = self.container.docker.containers();
-        let inspected = containers
-            .inspect(self.container.id(), InspectContainer::default())
-            .await;
+        let inspected = self.container.inspect().await;
         inspected.map_err(|error| match error.is_not_found() {
             true => Error::lost(),
             false => to_error(error),

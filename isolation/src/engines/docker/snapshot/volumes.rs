@@ -21,7 +21,9 @@ pub(super) async fn read(container: &ContainerRef, volume: &str, target: &str) -
     }
     let containers = container.docker.containers();
     let path = format!("{}/.", target.trim_end_matches('/'));
-    containers.download(container.id(), &path).await.map_err(to_error)
+    let path = path.as_str();
+    let read = |name: String| async move { containers.download(&name, path).await };
+    container.call(read).await.map_err(to_error)
 }
 
 impl DockerEngine {
