@@ -132,6 +132,7 @@ mod isolation {
     mod renamed; // containers that somebody else has renamed
     #[cfg(unix)]
     mod restored_elsewhere; // a snapshot of each engine on each other one
+    mod rootless; // limits on a daemon without root
     #[cfg(unix)]
     mod shared_container; // one container for several managers
     mod shared_networks; // environments that have the network of another one

@@ -161,6 +161,7 @@ impl DockerEngine {
         instance.own_networks = own_networks;
         instance.owned = prepared.owned;
         instance.measured_disk = measured_disk;
+        instance.read_back = Mutex::new(self.read_back(new, &effective.limits));
         let prepared = Box::pin(prepare(&instance));
         let prepared = match new.spec.copies.is_empty() {
             true => prepared.await,
@@ -294,6 +295,7 @@ impl DockerEngine {
             networks: spec.network.clone(),
             left: Mutex::default(),
             kept: AtomicBool::new(spec.lifetime != Lifetime::Owner),
+            read_back: Mutex::default(),
         }
     }
 }

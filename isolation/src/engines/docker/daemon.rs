@@ -51,6 +51,12 @@ impl DaemonInfo {
         (self.info.os_type == "windows").then(|| WINDOWS.to_owned())
     }
 
+    /// Whether it runs without root, in the control groups that its user has.
+    pub(super) fn is_rootless(&self) -> bool {
+        let mut options = self.info.security_options.iter();
+        options.any(|option| option.contains("rootless"))
+    }
+
     /// Whether it has a program that reaps processes and passes on signals as process 1.
     pub(super) fn has_init(&self) -> bool {
         !self.info.init_binary.is_empty()
@@ -87,11 +93,7 @@ impl DaemonInfo {
         // them.
         let grouped = info.cgroup_driver.as_ref() != "none";
         let quota = info.cpu_cfs_quota && info.cpu_cfs_period;
-        let rootless = info
-            .security_options
-            .iter()
-            .any(|option| option.contains("rootless"));
-        let hint = if rootless {
+        let hint = if self.is_rootless() {
             ", because it runs without root"
         } else {
             ""

@@ -1,10 +1,16 @@
 //! The limits that an environment gets by default, and those of them that the daemon drops.
 
 use std::collections::BTreeSet;
+use std::sync::PoisonError;
 
 use engine_api::Docker;
+use engine_api::exec::CreateExec;
 
+use super::daemon::DaemonInfo;
+use super::instance::DockerInstance;
+use super::limits::read_back::{ReadBack, SCRIPT, without_effect};
 use super::{DockerEngine, NAME, daemon, limits, profile};
+use crate::command::signal::Signal;
 use crate::engine::NewEnvironment;
 use crate::engine::capabilities::MissingFeature;
 use crate::error::{Error, Result};
@@ -77,6 +83,57 @@ impl DockerEngine {
         let reason = format!("the daemon refused it: {message}");
         ignore(MissingFeature { feature, reason }, new);
         true
+    }
+}
+
+impl DockerEngine {
+    /// What is read back; `None` if the daemon enforces what it accepts.
+    pub(super) fn read_back(&self, new: NewEnvironment<'_>, all: &ResourceLimits) -> Option<ReadBack> {
+        let is_rootless = self.daemon.get().is_some_and(DaemonInfo::is_rootless);
+        is_rootless.then(|| ReadBack {
+            all: all.clone(),
+            own: self.own_limits(new).required_features().collect(),
+        })
+    }
+}
+
+impl DockerInstance {
+    /// Reads the limits inside after the first start. One that was asked for and has no effect is an
+    /// error, and the container does not run then; a default one is an event.
+    pub(super) async fn read_limits_back(&self) -> Result<()> {
+        let wanted = self
+            .read_back
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        let (Some(ReadBack { all, own }), Some(shell)) = (wanted, self.container.shell.get()) else {
+            return Ok(());
+        };
+        let read = CreateExec {
+            cmd: [shell, "-c", SCRIPT].into(),
+            attach_stdout: true,
+            attach_stderr: true,
+            ..CreateExec::default()
+        };
+        // A main process may have ended already.
+        let Ok(ended) = self.container.docker.execs().run(self.container.id(), read).await else {
+            return Ok(());
+        };
+        let printed = String::from_utf8_lossy(&ended.stdout);
+        let (own, defaults): (Vec<_>, Vec<_>) = without_effect(&all, &printed)
+            .into_iter()
+            .partition(|lack| own.contains(&lack.feature));
+        if !own.is_empty() {
+            self.kill_container(Signal::Kill).await?;
+            return Err(Error::unsupported(NAME, own));
+        }
+        for MissingFeature { feature, reason } in defaults {
+            let limit = feature;
+            self.launcher
+                .steps
+                .emit(EventKind::DefaultLimitIgnored { limit, reason });
+        }
+        Ok(())
     }
 }
 

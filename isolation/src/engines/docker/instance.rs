@@ -10,6 +10,7 @@ use super::command_shell::CommandShells;
 use super::container::ContainerRef;
 use super::diagnostics::to_error;
 use super::launch::Launcher;
+use super::limits::read_back::ReadBack;
 use super::mount_table::MountTable;
 use super::networks::OwnNetworks;
 use super::networks::join::Left;
@@ -76,6 +77,9 @@ pub(super) struct DockerInstance {
     pub(super) guard: Mutex<Guard>,
     /// Whether the environment outlives its owner.
     pub(super) kept: AtomicBool,
+    /// The limits that are read inside after the first start, and those of them that were asked
+    /// for: of a daemon without root.
+    pub(super) read_back: Mutex<Option<ReadBack>>,
 }
 
 impl DockerInstance {
@@ -189,6 +193,7 @@ impl Instance for DockerInstance {
     fn start(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async {
             self.launcher.start().await?;
+            self.read_limits_back().await?;
             self.make_late_copies().await
         })
     }

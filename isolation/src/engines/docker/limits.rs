@@ -1,5 +1,7 @@
 //! Resource limits in the container's configuration, and the check that the daemon applied them.
 
+pub(super) mod read_back;
+
 use std::collections::BTreeMap;
 
 use engine_api::common::Ulimit as ApiUlimit;

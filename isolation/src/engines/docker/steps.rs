@@ -44,8 +44,12 @@ impl Steps {
     /// Sends a warning about the environment.
     pub(super) fn warn(&self, message: &str) {
         let message = message.to_owned();
-        let warning = EventKind::Warning { message };
-        self.context.emit(self.subject.clone(), warning);
+        self.emit(EventKind::Warning { message });
+    }
+
+    /// Sends an event of the environment.
+    pub(super) fn emit(&self, kind: EventKind) {
+        self.context.emit(self.subject.clone(), kind);
     }
 
     /// Does a step that is not limited, and sends the event of its duration.
