@@ -31,7 +31,7 @@ pub(crate) fn open(client: &Client, policy: PullPolicy) -> Result<Registry, CliE
     let mut registry = Registry::new();
     registry.register(config.configure(docker)?)?;
     #[cfg(target_os = "linux")]
-    registry.register(isolation::engines::sandbox::SandboxEngine::new())?;
+    registry.register(client.config().sandbox()?)?;
     #[cfg(unix)]
     registry.register(isolation::engines::basic::BasicEngine::new())?;
     #[cfg(unix)]

@@ -162,7 +162,7 @@ fn digest(bytes: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The replies of a registry with one image, whose layer has 64 KiB.
+/// The replies of a registry with one image under two names, whose layer has 64 KiB.
 fn image() -> BTreeMap<String, Vec<u8>> {
     let mut layer = tar::Builder::new(Vec::new());
     let content = vec![b'x'; 64 << 10];
@@ -193,9 +193,12 @@ fn image() -> BTreeMap<String, Vec<u8>> {
         part(&config),
         part(&layer)
     );
-    let mut replies = BTreeMap::from([("/v2/app/manifests/1".to_owned(), manifest.into_bytes())]);
-    for blob in [config, layer] {
-        replies.insert(format!("/v2/app/blobs/sha256:{}", digest(&blob)), blob);
+    let mut replies = BTreeMap::new();
+    for name in ["app", "library/app"] {
+        replies.insert(format!("/v2/{name}/manifests/1"), manifest.clone().into_bytes());
+        for blob in [&config, &layer] {
+            replies.insert(format!("/v2/{name}/blobs/sha256:{}", digest(blob)), blob.clone());
+        }
     }
     replies
 }
@@ -337,4 +340,61 @@ fn image_of_a_registry_has_its_name_and_limit() {
         listed.contains("mine:3") && !listed.contains(&address),
         "{listed}"
     );
+}
+
+#[test]
+fn names_of_the_configuration_are_used() {
+    let encoded = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);
+    let login = |text: &str| format!("Basic {}", encoded(text));
+    let (open, closed) = (registry(None, None), registry(None, Some(login("me:mirror"))));
+    let wrong = registry(None, Some(login("me:hub")));
+    let place = Place::new();
+    let auths = format!(
+        r#"{{"auths": {{"https://index.docker.io/v1/": {{"auth": "{}"}}, "{closed}": {{"auth": "{}"}}}}}}"#,
+        encoded("me:hub"),
+        encoded("me:mirror")
+    );
+    fs::write(place.workspace.home().join("docker/config.json"), auths).unwrap();
+    let file = place.workspace.home().join("isolate.json");
+    let import = |key: &str, value: &str, from: &[&str]| {
+        fs::write(&file, format!(r#"{{"docker": {{"{key}": "{value}"}}}}"#)).unwrap();
+        let first = ["--config", text(&file), "image", "import"];
+        let mut command = place.workspace.command(&[&first, from, &["app:1"]].concat());
+        command
+            .env("XDG_CACHE_HOME", place.cache.path())
+            .env("DOCKER_CONFIG", place.workspace.home().join("docker"))
+            .env("DOCKER_HOST", "unix:///nonexistent/docker.sock");
+        Ended::of(&mut command)
+    };
+    let registry = ["--from", "registry"];
+    for (key, value, from, pulled) in [
+        (
+            "registry_mirror",
+            &open,
+            &registry[..],
+            format!("{open}/library/app:1"),
+        ),
+        ("registry_mirror", &open, &[], format!("{open}/library/app:1")),
+        ("image_prefix", &open, &registry, format!("{open}/app:1")),
+        ("default_registry", &open, &registry, format!("{open}/app:1")),
+        (
+            "registry_mirror",
+            &closed,
+            &registry,
+            format!("{closed}/library/app:1"),
+        ),
+    ] {
+        let ended = import(key, value, from);
+        assert_eq!(ended.code(), Some(0), "{key}: {}", ended.stderr());
+        assert_eq!(ended.stdout(), "app:1\n", "{key}");
+        assert!(ended.stderr().contains(&pulled), "{key}: {}", ended.stderr());
+        let removed = place.isolate(&["rm", "--engine", "sandbox", "app:1"]);
+        assert_eq!(removed.code(), Some(0), "{}", removed.stderr());
+    }
+    // The credentials of Docker Hub are not for a mirror of it.
+    let ended = import("registry_mirror", &wrong, &registry);
+    let refused = ended.stderr();
+    assert_eq!(ended.code(), Some(125), "{refused}");
+    assert!(refused.contains(&format!("isolate login {wrong}")), "{refused}");
+    assert!(refused.contains(&format!("{wrong}/library/app:1")), "{refused}");
 }

@@ -99,6 +99,20 @@ impl DockerConfig {
         engine.with_settings(settings)
     }
 
+    /// The names under which every engine pulls images: the default registry, otherwise the mirror
+    /// and the prefix.
+    pub fn image_names(&self) -> ImageNames {
+        let DockerSettings {
+            default_registry,
+            image_names,
+            ..
+        } = self.settings();
+        match default_registry == DockerSettings::default().default_registry {
+            true => image_names,
+            false => ImageNames::below(&default_registry),
+        }
+    }
+
     /// The settings of the engine.
     fn settings(&self) -> DockerSettings {
         let base = DockerSettings::default();

@@ -6,7 +6,9 @@ use clap::{Args, ValueEnum};
 #[cfg(target_os = "linux")]
 use isolation::ErrorKind;
 #[cfg(target_os = "linux")]
-use isolation::engines::sandbox::images::{ImageSource, ImportImage, RegistryAccess};
+use isolation::engines::sandbox::images::{ImageSource, ImportImage, RegistryAccess, SandboxImage};
+#[cfg(target_os = "linux")]
+use serde::Serialize;
 
 use super::ImageEngine;
 use crate::console::Console;
@@ -18,7 +20,8 @@ use crate::session::Session;
 /// SOURCE is an archive of `docker save`, an OCI archive, the directory of an OCI layout, or the
 /// name of an image. A name is taken from the Docker daemon if it has the image, otherwise from its
 /// registry, with the credentials of `docker login`. A registry of this machine is used without
-/// TLS, unless an option is about certificates.
+/// TLS, unless an option is about certificates. A registry mirror and an image prefix of the
+/// configuration apply to a name without a registry; the image keeps its own name.
 #[derive(Debug, Args)]
 #[cfg_attr(not(target_os = "linux"), allow(dead_code))]
 pub(crate) struct Import {
@@ -50,6 +53,15 @@ pub(crate) struct Import {
     tls_verify: Option<bool>,
     /// Archive, directory, or name of an image
     source: PathBuf,
+}
+
+/// An image that has another name where it comes from.
+#[cfg(target_os = "linux")]
+#[derive(Debug, Serialize)]
+struct Renamed<'a> {
+    #[serde(flatten)]
+    image: &'a SandboxImage,
+    taken_as: &'a str,
 }
 
 /// Where an image comes from.
@@ -97,15 +109,20 @@ impl Import {
         options.image.clone_from(&self.image);
         options.name.clone_from(&self.tag);
         options.most_bytes = self.max_size;
-        let source = self.place(session).await?;
+        let images = session.sandbox()?.images();
+        let named = self.source.to_string_lossy();
+        let pulled = images.pulled_name(&named);
+        let (source, rewritten) = self.place(session, &pulled).await?;
         if !matches!(source, ImageSource::Path(_)) {
             if self.image.is_some() {
                 let error = CliError::new("--image names one of several images in an archive");
                 return Err(error.hint("leave it out: SOURCE is the name of one image"));
             }
-            options.image = Some(self.source.to_string_lossy().into_owned());
+            options.image = Some(named.clone().into_owned());
         }
-        let images = session.sandbox()?.images();
+        if rewritten {
+            console.note(&format!("the image {named} is taken as {pulled}"));
+        }
         let is_registry = matches!(source, ImageSource::Registry(_));
         let imported = images.import(source, options).await;
         let imported = imported.map_err(|error| match error.kind() {
@@ -116,6 +133,10 @@ impl Import {
             console.note(&format!("the image in environments: {sentence}"));
         }
         match console.json {
+            true if rewritten => console.value(&Renamed {
+                image: &imported,
+                taken_as: &pulled,
+            })?,
             true => console.value(&imported)?,
             false if imported.names.is_empty() => console.text(&format!("{}\n", imported.id))?,
             false => console.text(&format!("{}\n", imported.names.join("\n")))?,
@@ -123,29 +144,37 @@ impl Import {
         Ok(crate::exit_code::SUCCESS)
     }
 
-    /// Where the image is.
-    async fn place(&self, session: &Session) -> Result<ImageSource, CliError> {
+    /// Where the image is, and whether it has another name there: `pulled`.
+    async fn place(&self, session: &Session, pulled: &str) -> Result<(ImageSource, bool), CliError> {
         let text = self.source.to_string_lossy();
         let is_archive = [".tar", ".tar.gz", ".tgz"]
             .iter()
             .any(|ending| text.ends_with(ending));
         let is_path = self.source.exists() || text.starts_with(['/', '.']) || is_archive;
         let is_automatic = match self.from {
-            From::Path => return self.path(),
-            From::Auto if is_path => return self.path(),
-            From::Registry => return self.registry(),
+            From::Path => return Ok((self.path()?, false)),
+            From::Auto if is_path => return Ok((self.path()?, false)),
+            From::Registry => return Ok((self.registry()?, pulled != text)),
             From::Auto => true,
             From::Daemon => false,
         };
         // A mistake in its options is an error, also if it is not needed.
         let registry = self.registry()?;
-        match session.docker()?.images().save(&[&text]).await {
-            Ok(archive) => Ok(ImageSource::Archive(archive)),
+        let images = session.docker()?.images();
+        let mut renamed = false;
+        let mut saved = images.save(&[&text]).await;
+        // A pull has given it the other name.
+        if pulled != text && saved.as_ref().is_err_and(isolation::Error::is_not_found) {
+            renamed = true;
+            saved = images.save(&[pulled]).await;
+        }
+        match saved {
+            Ok(archive) => Ok((ImageSource::Archive(archive), renamed)),
             // There is the registry.
             Err(error)
                 if is_automatic && matches!(error.kind(), ErrorKind::NotFound | ErrorKind::Unavailable) =>
             {
-                Ok(registry)
+                Ok((registry, pulled != text))
             }
             Err(error) => Err(error.into()),
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::images::{HUB, ImageNames, PullPolicy, names_a_registry};
+use super::images::{HUB, ImageNames, PullPolicy};
 use super::{DEFAULT_IMAGE, DEFAULT_PREFIX, publish};
 use crate::error::{Error, ErrorKind, Result};
 use crate::spec::EnvironmentSpec;
@@ -113,9 +113,9 @@ impl DockerSettings {
 
     /// The name of an image, with the default registry unless it has one.
     pub(super) fn with_registry(&self, image: &str) -> String {
-        match names_a_registry(image) || self.default_registry == HUB {
-            true => image.to_owned(),
-            false => format!("{}/{image}", self.default_registry),
+        match self.default_registry.as_str() {
+            HUB => image.to_owned(),
+            registry => ImageNames::below(registry).pulled(image),
         }
     }
 
@@ -190,7 +190,8 @@ async fn within<T>(limit: Duration, key: &str, work: impl Future<Output = Result
 fn check_registry(registry: &str) -> Result<()> {
     let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '/' | '[' | ']');
     let named = !registry.is_empty() && !registry.contains("//") && registry.chars().all(valid);
-    match named && !registry.starts_with('/') && !registry.ends_with('/') {
+    let named = named && !registry.starts_with('/') && !registry.ends_with('/');
+    match named && ImageNames::below(registry).validate().is_ok() {
         true => Ok(()),
         false => Err(Error::invalid(format!(
             "{registry:?} is not a registry; write a host, such as docker.io or registry.test:5000"
@@ -261,6 +262,8 @@ mod tests {
             "/x",
             "a b",
             "user@host",
+            "registry.test/Mirror",
+            "registry.test:port",
         ] {
             let error = check_registry(registry).unwrap_err().to_string();
             assert!(error.contains("is not a registry"), "{registry}: {error}");

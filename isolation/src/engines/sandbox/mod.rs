@@ -90,6 +90,7 @@ use crate::engine::context::Context;
 use crate::engine::forks::ForkPoint;
 use crate::engine::instance::Instance;
 use crate::engine::{Availability, Engine, Leftover, NewEnvironment, Opened, Probe};
+use crate::engines::docker::ImageNames;
 use crate::engines::host::blocking;
 use crate::engines::host::cgroup::Cgroup;
 use crate::engines::host::directory::{Directory, Note};
@@ -121,6 +122,7 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 pub struct SandboxEngine {
     base: PathBuf,
     cache: Option<PathBuf>,
+    image_names: ImageNames,
 }
 
 impl Default for SandboxEngine {
@@ -141,6 +143,7 @@ impl SandboxEngine {
         Self {
             base: base.into(),
             cache: None,
+            image_names: ImageNames::default(),
         }
     }
 

@@ -34,8 +34,8 @@ mod tally;
 pub use build::BuiltImage;
 pub use build_spec::BuildSpec;
 pub use list::ImageEntry;
+pub(super) use names::HUB;
 pub use names::ImageNames;
-pub(super) use names::{HUB, names_a_registry};
 pub use policy::PullPolicy;
 pub use prune::ImagesPruned;
 pub use pull::{PullImage, PulledImage};
@@ -45,7 +45,6 @@ pub(super) use pull::{Found, Supply, Wanted, is_missing, missing};
 
 use super::DockerEngine;
 use crate::error::Result;
-use crate::spec::validate::Faults;
 
 /// The repository of images that this crate has built. No registry has the name `localhost`.
 const BUILT: &str = "localhost/isolate-build";
@@ -83,9 +82,7 @@ impl DockerEngine {
     ///
     /// If the mirror or the prefix cannot be a part of an image's name.
     pub fn with_image_names(mut self, names: ImageNames) -> Result<Self> {
-        let mut faults = Faults::default();
-        names.check(&mut faults);
-        faults.into_result()?;
+        names.validate()?;
         self.settings.image_names = names;
         Ok(self)
     }

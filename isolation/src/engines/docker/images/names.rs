@@ -1,4 +1,5 @@
-//! The names under which images are pulled: a mirror and a prefix for names without a registry.
+//! The names under which every engine pulls images: a mirror and a prefix for names without a
+//! registry.
 
 use engine_api::images::ImageReference;
 
@@ -32,9 +33,17 @@ pub struct ImageNames {
 }
 
 impl ImageNames {
+    /// Names without a registry get this one.
+    pub(crate) fn below(registry: &str) -> Self {
+        Self {
+            registry_mirror: None,
+            image_prefix: Some(registry.to_owned()),
+        }
+    }
+
     /// The name under which an image is pulled. A text that is not an image name stays as it is:
     /// the daemon or the pull reports it.
-    pub(in super::super) fn pulled(&self, image: &str) -> String {
+    pub fn pulled(&self, image: &str) -> String {
         let Ok(reference) = image.parse::<ImageReference>() else {
             return image.to_owned();
         };
@@ -44,8 +53,10 @@ impl ImageNames {
         let named = match &self.image_prefix {
             Some(prefix) => format!("{}/{image}", prefix.trim_end_matches('/')),
             None if self.registry_mirror.is_some() => {
-                let short = reference.familiar_name();
-                format!("{}{}", reference.repository(), &image[short.len()..])
+                // It may begin with `library/` or not.
+                let (short, long) = (reference.familiar_name(), reference.repository());
+                let rest = image.strip_prefix(&short).or_else(|| image.strip_prefix(long));
+                format!("{long}{}", rest.unwrap_or_default())
             }
             None => image.to_owned(),
         };
@@ -53,6 +64,14 @@ impl ImageNames {
             Some(mirror) => format!("{}/{named}", mirror.trim_end_matches('/')),
             None => named,
         }
+    }
+
+    /// Rejects a mirror or a prefix that cannot be a part of an image's name. The error lists every
+    /// fault.
+    pub fn validate(&self) -> Result<()> {
+        let mut faults = Faults::default();
+        self.check(&mut faults);
+        faults.into_result()
     }
 
     pub(crate) fn check(&self, faults: &mut Faults) {
@@ -73,7 +92,7 @@ impl ImageNames {
 }
 
 /// Whether the daemon does not add a registry to the name. It adds none to an ID.
-pub(in super::super) fn names_a_registry(image: &str) -> bool {
+fn names_a_registry(image: &str) -> bool {
     let Ok(reference) = image.parse::<ImageReference>() else {
         // The daemon rejects the name, or it is an ID.
         return true;
@@ -120,6 +139,9 @@ mod tests {
             ("m.test", "", "busybox", "m.test/library/busybox"),
             ("m.test:5000/", "", "busybox:1", "m.test:5000/library/busybox:1"),
             ("m.test", "", "team/app:1", "m.test/team/app:1"),
+            ("m.test", "", "library/busybox:1", "m.test/library/busybox:1"),
+            ("m.test", "", "library/team/app", "m.test/library/team/app"),
+            ("m.test", "", "library", "m.test/library/library"),
             ("localhost", "", &digest, &format!("localhost/library/{digest}")),
             ("", "reg.test/hub/", "busybox:1", "reg.test/hub/busybox:1"),
             ("", "reg.test/hub", "team/app", "reg.test/hub/team/app"),
@@ -154,11 +176,7 @@ mod tests {
 
     #[test]
     fn invalid_mirror_and_prefix_are_errors() {
-        let faults = |names: ImageNames| {
-            let mut faults = Faults::default();
-            names.check(&mut faults);
-            faults.into_result()
-        };
+        let faults = |names: ImageNames| names.validate();
         for mirror in ["m.test", "m.test:5000", "localhost/cache", "m.test/"] {
             faults(names(mirror, "")).unwrap();
         }

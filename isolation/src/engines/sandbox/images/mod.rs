@@ -43,6 +43,7 @@ use serde::Serialize;
 
 use super::identity::Identity;
 use super::{NAME, SandboxEngine, mapped, probe};
+use crate::engines::docker::ImageNames;
 use crate::engines::host::blocking;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::copy::{Stop, StopOnDrop};
@@ -79,8 +80,9 @@ pub enum ImageSource {
     /// An archive of one image, as a Docker daemon
     /// [gives](crate::engines::docker::Images::save) it.
     Archive(RawBytes),
-    /// The registry of the image. Registries other than those of this machine need the feature
-    /// `tls`.
+    /// The registry of the image, or the one that the engine
+    /// [has](SandboxEngine::with_image_names) for names without a registry; only this one gets
+    /// credentials. Registries other than those of this machine need the feature `tls`.
     Registry(RegistryAccess),
 }
 
@@ -134,6 +136,18 @@ impl SandboxEngine {
     /// The images of this engine.
     pub fn images(&self) -> SandboxImages<'_> {
         SandboxImages { engine: self }
+    }
+
+    /// Sets from where images are [imported](ImageSource::Registry) whose name has no
+    /// registry.
+    ///
+    /// # Errors
+    ///
+    /// If the mirror or the prefix cannot be a part of an image's name.
+    pub fn with_image_names(mut self, names: ImageNames) -> Result<Self> {
+        names.validate()?;
+        self.image_names = names;
+        Ok(self)
     }
 
     /// The store of images for the users of this process.
@@ -222,7 +236,12 @@ impl SandboxImages<'_> {
             ImageSource::Registry(access) => {
                 let image = options.take_image()?;
                 let layout = made.file("layout");
-                registry::download(&image, access, &layout, &mut budget).await?;
+                let pulled = self.pulled_name(&image);
+                let done = registry::download(&pulled, access, &layout, &mut budget).await;
+                done.map_err(|error| match pulled == image {
+                    true => error,
+                    false => error.during("pull the image", &pulled),
+                })?;
                 layout
             }
         };
@@ -231,6 +250,11 @@ impl SandboxImages<'_> {
             described(&kept)
         })
         .await
+    }
+
+    /// The name by which a registry is asked for an image. It is kept under its own name.
+    pub fn pulled_name(&self, image: &str) -> String {
+        self.engine.image_names.pulled(image)
     }
 
     /// Lists the images, the newest first, with what uses them.

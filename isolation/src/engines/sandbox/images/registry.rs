@@ -77,6 +77,8 @@ pub(super) async fn download(
 /// A repository of a registry.
 struct Repository {
     server: Server,
+    /// The registry as `isolate login` names it.
+    registry: String,
     name: String,
     authorization: Authorization,
 }
@@ -94,7 +96,8 @@ impl Repository {
         };
         let server = Server::parse(host, access)?;
         Ok(Self {
-            authorization: Authorization::new(found, reference.repository()),
+            authorization: Authorization::new(found, reference),
+            registry: reference.registry().to_owned(),
             name: reference.repository().to_owned(),
             server,
         })
@@ -173,14 +176,14 @@ impl Repository {
             let header = if own { self.authorization.header() } else { None };
             reply = get(&server, &path, &[], header).await?;
         }
-        let server = &self.server;
+        let (server, registry) = (&self.server, &self.registry);
         match reply.status() {
             StatusCode::OK => Ok(reply),
             StatusCode::NOT_FOUND => Err(Error::not_found(format!(
                 "the registry {server} does not have it; is the name right?"
             ))),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(Error::invalid(format!(
-                "the registry {server} refuses access; log in with `isolate login {server}`, or check the name"
+                "the registry {server} refuses access; log in with `isolate login {registry}`, or check the name"
             ))),
             status => Err(Error::new(
                 ErrorKind::Unavailable,

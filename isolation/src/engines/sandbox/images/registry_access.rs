@@ -35,7 +35,9 @@ pub struct RegistryAccess {
     /// Do not verify the certificate of the registry. An attacker can then intercept the
     /// connection. The certificates of other servers, to which it refers, are verified.
     pub skip_verify: bool,
-    /// The credentials; `None` for those of the docker command.
+    /// The credentials for the registry that is asked: with
+    /// [names](super::super::SandboxEngine::with_image_names) that differ, this is the mirror.
+    /// `None` for those that the docker command has for it.
     pub auth: Option<RegistryAuth>,
 }
 

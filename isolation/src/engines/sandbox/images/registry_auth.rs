@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use engine_api::auth::RegistryAuth;
+use engine_api::images::ImageReference;
 use hyper::Uri;
 use hyper::header::HeaderValue;
 use serde::Deserialize;
@@ -17,7 +18,7 @@ const LONGEST: usize = 1 << 20;
 /// The credentials in the requests to a registry.
 pub(super) struct Authorization {
     auth: Option<RegistryAuth>,
-    repository: String,
+    reference: ImageReference,
     header: Option<HeaderValue>,
 }
 
@@ -31,10 +32,10 @@ struct Token {
 }
 
 impl Authorization {
-    pub(super) fn new(auth: Option<RegistryAuth>, repository: &str) -> Self {
+    pub(super) fn new(auth: Option<RegistryAuth>, reference: &ImageReference) -> Self {
         Self {
             auth,
-            repository: repository.to_owned(),
+            reference: reference.clone(),
             header: None,
         }
     }
@@ -84,7 +85,7 @@ impl Authorization {
             .map_err(|_| invalid())?;
         // Never without TLS if the registry has it: the credentials would be readable.
         let (server, path) = registry.at(&realm)?;
-        let scope = format!("repository:{}:pull", self.repository);
+        let scope = format!("repository:{}:pull", self.reference.repository());
         let mut query = format!("scope={}", encoded(&scope));
         if let Some(service) = challenge.get("service") {
             query.push_str(&format!("&service={}", encoded(service)));
@@ -104,9 +105,10 @@ impl Authorization {
         };
         if !reply.status().is_success() {
             return Err(Error::invalid(format!(
-                "the registry {registry} gives no token (status {}); log in with `isolate login {registry}`, \
-                 or check the name",
-                reply.status()
+                "the registry {registry} gives no token (status {}); log in with `isolate login {}`, or check \
+                 the name",
+                reply.status(),
+                self.reference.registry()
             )));
         }
         let token: Token = json(&collect(reply, LONGEST).await?, "the token of the registry")?;
