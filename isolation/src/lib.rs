@@ -37,6 +37,7 @@ mod command;
 pub mod config;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod counted;
 mod creator;
 mod diagnose;
 mod engine;
@@ -72,6 +73,7 @@ pub use command::output::CommandOutput;
 pub use command::signal::Signal;
 pub use command::stdin::Stdin;
 pub use command::terminal::TerminalSize;
+pub use counted::counted;
 pub use diagnose::{Diagnosis, Evidence, FailedCommand, LikelyCause, Platforms, ProgramFile, diagnose};
 pub use engine::capabilities::{
     Capabilities, Difference, Feature, IsolationLevel, MissingFeature, RejectedEngine,

@@ -1,6 +1,6 @@
 //! Prints the lines of logs.
 
-use isolation::{LogEntry, LogLine, OutputStream};
+use isolation::{LogEntry, LogLine, OutputStream, counted};
 use serde_json::json;
 
 use super::stream::Sink;
@@ -24,7 +24,11 @@ impl Printer {
         };
         self.console.note(&match lines {
             0 => "lines are missing: the connection to the engine was lost".to_owned(),
-            _ => format!("{lines} lines are missing: they came faster than they were read"),
+            lines => counted(
+                *lines,
+                "line is missing: it came faster than it was read",
+                "lines are missing: they came faster than they were read",
+            ),
         });
         let mut gap = json!({ "type": "gap", "lines": lines });
         if let Some(service) = service {

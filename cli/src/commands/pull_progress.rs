@@ -1,7 +1,7 @@
 //! Shows the progress of a pull or push of an image.
 
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
-use isolation::PullProgress;
+use isolation::{PullProgress, counted};
 use serde_json::{Value, json};
 
 use crate::console::Console;
@@ -111,9 +111,7 @@ fn message(
         _ if now.done => Some(format!("{name}ed the image {image}")),
         None => Some(format!("{name}ing the image {image}")),
         Some(last) if last.done => Some(format!("{name}ing the image {image}")),
-        Some(last) if now.layers_done > last.layers_done => {
-            Some(format!("{image}: {} of {} layers", now.layers_done, now.layers))
-        }
+        Some(last) if now.layers_done > last.layers_done => Some(format!("{image}: {}", layers(now))),
         Some(_) => None,
     }
 }
@@ -121,10 +119,15 @@ fn message(
 /// The text beside the bar: bytes, or layers if the daemon reports no bytes.
 fn detail(transfer: Transfer, progress: &PullProgress) -> String {
     match (progress.downloaded, transfer) {
-        (0, _) => format!("{} of {} layers", progress.layers_done, progress.layers),
+        (0, _) => layers(progress),
         (bytes, Transfer::Pull) => format!("{} downloaded", HumanBytes(bytes)),
         (bytes, Transfer::Push) => format!("{} sent", HumanBytes(bytes)),
     }
+}
+
+fn layers(progress: &PullProgress) -> String {
+    let all = counted(progress.layers, "layer", "layers");
+    format!("{} of {all}", progress.layers_done)
 }
 
 fn event(transfer: Transfer, image: &str, progress: &PullProgress) -> Value {

@@ -20,6 +20,7 @@ pub use self::past::PastEvents;
 use self::pool_miss::PoolMiss;
 pub use self::pull_progress::PullProgress;
 use crate::command::exit_status::ExitStatus;
+use crate::counted::counted;
 use crate::engine::capabilities::Feature;
 use crate::engine::watch::Health;
 use crate::environment::id::EnvironmentId;
@@ -270,7 +271,7 @@ pub enum Step {
 
 /// A subscriber was too slow and missed this many events, the oldest ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{0} events were missed; read them faster")]
+#[error("{}; read them faster", counted(*.0, "event was missed", "events were missed"))]
 pub struct Lagged(pub u64);
 
 /// The events since the subscription. A slow subscriber delays no other one: it misses the oldest

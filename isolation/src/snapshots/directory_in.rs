@@ -14,6 +14,7 @@ use super::left_out::LeftOut;
 use super::owners::Owners;
 use super::part_writer::PartWriter;
 use super::xattrs;
+use crate::counted::counted;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::dir::{Dir, Kind};
 
@@ -78,7 +79,11 @@ impl PartWriter {
         let left = walk.bytecode;
         if left > 0 {
             self.leave_out(LeftOut::new(
-                format!("{left} directories {BYTECODE}"),
+                counted(
+                    left,
+                    &format!("directory {BYTECODE}"),
+                    &format!("directories {BYTECODE}"),
+                ),
                 "Python compiles the code again",
             ));
         }

@@ -104,7 +104,7 @@ async fn plan_names_each_part_that_is_lost() {
         ),
         ("the meaning of the variable DATA".to_owned(), "it names /work"),
         (
-            "1 changed files outside of /work, such as /own".to_owned(),
+            "1 changed file outside of /work, such as /own".to_owned(),
             "belong to the system",
         ),
     ] {

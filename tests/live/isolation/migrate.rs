@@ -111,7 +111,7 @@ async fn plan_pulls_no_image() {
         let plan = manager.plan_migration(&source, &docker, &options).await.unwrap();
         assert_eq!(plan.to.image, options.image, "{}", subject.name);
         assert!(plan.to.pulls && plan.blocked.is_empty(), "{plan:?}");
-        assert!(plan.undecided[0].what.contains("packages of Python"), "{plan:?}");
+        assert!(plan.undecided[0].what.ends_with(" of Python"), "{plan:?}");
         // With an image that the daemon has, everything is decided.
         let there = MigrateOptions {
             image: Some(IMAGE.to_owned()),

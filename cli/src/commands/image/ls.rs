@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use clap::Args;
 use indicatif::{HumanBytes, HumanDuration};
+use isolation::counted;
 use isolation::engines::docker::{ImageEntry, Images};
 #[cfg(target_os = "linux")]
 use isolation::engines::sandbox::images::SandboxImage;
@@ -81,7 +82,7 @@ fn row(image: &ImageEntry, now: Duration) -> [String; 6] {
     let others = image.containers.saturating_sub(image.environments.len());
     let mut users: Vec<String> = image.environments.iter().cloned().collect();
     if others > 0 {
-        users.push(format!("{others} other containers"));
+        users.push(counted(others, "other container", "other containers"));
     }
     [
         or_dash(image.names.join(" ")),

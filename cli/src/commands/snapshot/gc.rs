@@ -2,6 +2,7 @@
 
 use clap::Args;
 use indicatif::HumanBytes;
+use isolation::counted;
 use isolation::snapshots::SnapshotStore;
 
 use crate::console::Console;
@@ -23,8 +24,8 @@ impl Gc {
             console.warning(&format!("{} is damaged and was not removed", path.display()));
         }
         console.text(&format!(
-            "{} files removed, {} freed\n",
-            collected.removed,
+            "{} removed, {} freed\n",
+            counted(collected.removed, "file", "files"),
             HumanBytes(collected.freed)
         ))?;
         Ok(exit_code::SUCCESS)

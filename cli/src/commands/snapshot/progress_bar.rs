@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use indicatif::{HumanBytes, ProgressBar};
+use isolation::counted;
 use isolation::snapshots::{OnProgress, Progress};
 use serde_json::json;
 
@@ -36,7 +37,8 @@ impl Shown {
         let shown = Arc::new(bar.clone());
         let call = move |progress: &Progress| {
             let (part, bytes) = (escape::line(&progress.part), HumanBytes(progress.bytes));
-            shown.set_message(format!("{part}: {} entries, {bytes}", progress.entries));
+            let entries = counted(progress.entries, "entry", "entries");
+            shown.set_message(format!("{part}: {entries}, {bytes}"));
             shown.tick();
         };
         (Self { bar: Some(bar) }, OnProgress::new(call))

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use clap::Args;
 use engine_api::common::Timestamp;
 use indicatif::HumanBytes;
+use isolation::counted;
 use isolation::snapshots::{Snapshot, SnapshotStore};
 
 use crate::console::Console;
@@ -54,7 +55,8 @@ fn text(snapshot: &Snapshot) -> String {
         row("packages", &format!("{} of {manager}", packages.len()));
     }
     for part in &manifest.parts {
-        let what = format!("{} entries, {}", part.entries, HumanBytes(part.bytes));
+        let entries = counted(part.entries, "entry", "entries");
+        let what = format!("{entries}, {}", HumanBytes(part.bytes));
         row("saved", &format!("{}: {what}", part.name));
     }
     for left in &manifest.left_out {

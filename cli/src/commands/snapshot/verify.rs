@@ -2,6 +2,7 @@
 
 use clap::Args;
 use indicatif::HumanBytes;
+use isolation::counted;
 use isolation::snapshots::SnapshotStore;
 use serde_json::json;
 
@@ -27,8 +28,8 @@ impl Verify {
                     console.value(&json!({ "snapshot": reference, "verified": verified }))?;
                 }
                 Ok(verified) => console.text(&format!(
-                    "{reference}: {} entries, {}\n",
-                    verified.entries,
+                    "{reference}: {}, {}\n",
+                    counted(verified.entries, "entry", "entries"),
                     HumanBytes(verified.bytes)
                 ))?,
                 Err(error) => {

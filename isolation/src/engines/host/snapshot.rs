@@ -8,6 +8,7 @@ use super::base::Base;
 use super::blocking;
 use super::instance::HostInstance;
 use crate::BoxFuture;
+use crate::counted::counted;
 use crate::engine::NewEnvironment;
 use crate::engine::forks::{ForkPoint, Forks};
 use crate::engine::saves::Saves;
@@ -122,9 +123,10 @@ impl Base {
         })
         .await?;
         if differing.owners > 0 {
-            let message = format!(
-                "{} files belong to this user instead of their owners",
-                differing.owners
+            let message = counted(
+                differing.owners,
+                "file belongs to this user instead of its owner",
+                "files belong to this user instead of their owners",
             );
             let subject = Subject::Environment {
                 id: new.id.clone(),

@@ -125,7 +125,7 @@ impl Layout {
                 };
                 self.make_own_image(image)?;
             }
-            None => warnings.extend(images::counted(left_out, self.identity())),
+            None => warnings.extend(images::changed(left_out, self.identity())),
         }
         Ok(warnings)
     }

@@ -8,6 +8,7 @@ use std::path::Path;
 
 use super::tree::{Side, blocking};
 use crate::command::Command;
+use crate::counted::counted;
 use crate::engines::docker;
 use crate::environment::Environment;
 use crate::error::{Error, Result};
@@ -125,8 +126,11 @@ pub(super) async fn write(
     match written {
         Some(0) => Ok(Vec::new()),
         Some(differing) => Ok(vec![LeftOut::new(
-            format!("the owners of {differing} files, and their bits setuid and setgid"),
-            "the new environment has no such users: the files belong to its own one",
+            format!(
+                "the owners of {}, and the bits setuid and setgid",
+                counted(differing, "file", "files")
+            ),
+            "the new environment has no such users: its own user has what they owned",
         )]),
         None => {
             let (directory, lost) = (files.to_owned(), entries);

@@ -10,6 +10,7 @@ use super::prepared::{Directories, Prepared, Work};
 use super::specification::Adapted;
 use super::tree::{self, Side};
 use super::{DIRECTORY, MigrateOptions, Purpose, always_lost, check_directory, python, report};
+use crate::counted::counted;
 use crate::engine::Engine;
 use crate::engine::capabilities::Feature;
 use crate::engines::docker;
@@ -244,8 +245,8 @@ async fn outside(source: &Environment, from: &Side) -> Result<Vec<LeftOut>> {
     let leaves: Vec<&str> = files.iter().filter(parents).map(|path| path.as_str()).collect();
     if !leaves.is_empty() {
         let what = format!(
-            "{} changed files outside of {}, such as {}",
-            leaves.len(),
+            "{} outside of {}, such as {}",
+            counted(leaves.len(), "changed file", "changed files"),
             from.path,
             leaves[..leaves.len().min(NAMED)].join(", ")
         );

@@ -9,6 +9,7 @@ use super::super::identity::Identity;
 use super::kept::Kept;
 use super::unpack::LeftOut;
 use crate::command::Command;
+use crate::counted::counted;
 
 /// The settings of an image for commands; those of the specification come first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,25 +91,31 @@ pub(in super::super) fn user_left_out(kept: &Kept) -> Option<String> {
 }
 
 /// The entries that an environment does not have as they are, as sentences for people.
-pub(in super::super) fn counted(counted: LeftOut, identity: Identity) -> Vec<String> {
+pub(in super::super) fn changed(number: LeftOut, identity: Identity) -> Vec<String> {
     let mut found = Vec::new();
-    if counted.devices > 0 {
-        found.push(format!("{} devices are left out", counted.devices));
+    if number.devices > 0 {
+        found.push(counted(
+            number.devices,
+            "device is left out",
+            "devices are left out",
+        ));
     }
-    if counted.owners > 0 {
-        found.push(match identity {
-            Identity::Caller => format!(
-                "{} files of other users belong to root: there is one user",
-                counted.owners
+    if number.owners > 0 {
+        let (one, many) = match identity {
+            Identity::Caller => (
+                "file of another user belongs to root: there is one user",
+                "files of other users belong to root: there is one user",
             ),
-            Identity::Mapped { .. } => {
-                format!("{} files belong to other users than they did", counted.owners)
-            }
-            Identity::Range { .. } => format!(
-                "{} files of users above 65535 belong to user 65534",
-                counted.owners
+            Identity::Mapped { .. } => (
+                "file belongs to another user than it did",
+                "files belong to other users than they did",
             ),
-        });
+            Identity::Range { .. } => (
+                "file of a user above 65535 belongs to user 65534",
+                "files of users above 65535 belong to user 65534",
+            ),
+        };
+        found.push(counted(number.owners, one, many));
     }
     found
 }
@@ -116,7 +123,7 @@ pub(in super::super) fn counted(counted: LeftOut, identity: Identity) -> Vec<Str
 /// The settings of an image that environments do not have, as sentences for people.
 pub(in super::super) fn left_out(kept: &Kept) -> Vec<String> {
     let config = kept.config();
-    let mut found = counted(kept.left_out(), kept.identity());
+    let mut found = changed(kept.left_out(), kept.identity());
     found.extend(user_left_out(kept));
     if !config.exposed_ports.is_empty() {
         let ports: Vec<&str> = config.exposed_ports.iter().map(String::as_str).collect();

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::blobs::Blobs;
 use super::entries::corrupt;
 use super::streams::{LayerDigests, document};
+use crate::counted::counted;
 use crate::error::{Error, ErrorKind, Result};
 use crate::snapshots::Digest;
 
@@ -288,9 +289,9 @@ fn described(
     let digests = config.rootfs.diff_ids;
     if digests.len() != files.len() || files.len() > MOST_LAYERS {
         return Err(corrupt(format!(
-            "the image has {} layers and {} digests of layers",
-            files.len(),
-            digests.len()
+            "the image has {} and {}",
+            counted(files.len(), "layer", "layers"),
+            counted(digests.len(), "digest of a layer", "digests of layers")
         )));
     }
     let layers = files.into_iter().zip(digests);

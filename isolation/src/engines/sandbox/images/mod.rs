@@ -50,7 +50,7 @@ use crate::files::copy::{Stop, StopOnDrop};
 use crate::files::remove_tree::remove_tree;
 
 use blobs::Blobs;
-pub(super) use config::{Defaults, counted, left_out, user_left_out};
+pub(super) use config::{Defaults, changed, left_out, user_left_out};
 use description::{Platform, familiar};
 use kept::Note;
 pub(super) use kept::{Kept, Restored};

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::work::{How, PythonWork};
 use super::{DIRECTORY, Found, Python, is_seed};
+use crate::counted::counted;
 use crate::engines::VIRTUALENV;
 use crate::error::Result;
 use crate::manager::migrate::plan::{MigrationPlan, Moved, Reinstalled};
@@ -24,13 +25,13 @@ pub(in crate::manager::migrate) fn plan(
 ) -> Result<Option<PythonWork>> {
     let on_host = to.host;
     if on_host && engine != VIRTUALENV {
-        let what = format!("the use of {} packages of Python", found.packages.len());
+        let what = format!("the use of {}", found.counted());
         let why = format!("commands of the engine {engine} use the Python of this machine");
         plan.lost.push(LeftOut::new(what, why));
         return Ok(None);
     }
     let Some(target) = asked else {
-        let what = format!("{} packages of Python", found.packages.len());
+        let what = found.counted();
         let why = "the new environment has no Python; choose an image that has it";
         plan.blocked.push(LeftOut::new(what, why));
         return Ok(None);
@@ -67,8 +68,8 @@ pub(in crate::manager::migrate) fn plan(
     let how = match (misfit, own) {
         (None, Some(own)) => {
             let what = format!(
-                "the virtual environment with {} packages, for Python {major}.{minor}.{patch}",
-                packages.len()
+                "the virtual environment with {}, for Python {major}.{minor}.{patch}",
+                counted(packages.len(), "package", "packages")
             );
             plan.moves.push(Moved::new(what, place.display().to_string()));
             How::Move(own)

@@ -10,6 +10,7 @@ use serde::Deserialize;
 pub(super) use self::decide::plan;
 pub(super) use self::work::PythonWork;
 use super::tree::Side;
+use crate::counted::counted;
 use crate::engines::virtualenv::VirtualenvOptions;
 use crate::engines::{SANDBOX, VIRTUALENV};
 use crate::environment::Environment;
@@ -60,10 +61,14 @@ pub(super) struct Found {
 }
 
 impl Found {
+    fn counted(&self) -> String {
+        counted(self.packages.len(), "package of Python", "packages of Python")
+    }
+
     /// What a plan reports while the interpreter of the new environment is not known.
     pub(super) fn undecided(&self) -> LeftOut {
         LeftOut::new(
-            format!("{} packages of Python", self.packages.len()),
+            self.counted(),
             "they move with their files if the interpreter of the image fits, and are installed again if not; \
              the image is not there yet, and a plan does not pull it",
         )
