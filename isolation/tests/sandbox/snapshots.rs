@@ -254,6 +254,44 @@ async fn special_files_move_to_a_directory_and_back() {
     let look = "stat -c '%n %F %a %u:%g' p a d/b d l; stat -c %h a; cat d/b";
     let inside = format!("cd /work && {look}");
     let before = printed(&source, &inside).await;
+    for (directory, engine, address, kind, why) in [
+        ("/none", "basic", None, ErrorKind::NotFound, "no directory /none"),
+        (
+            "/work/a",
+            "basic",
+            None,
+            ErrorKind::InvalidInput,
+            "is not a directory",
+        ),
+        (
+            "/work",
+            "basic",
+            Some("/nonexistent/here"),
+            ErrorKind::NotFound,
+            "create it",
+        ),
+        (
+            "/work",
+            "sandbox",
+            Some("/etc/passwd"),
+            ErrorKind::NotFound,
+            "/etc/passwd",
+        ),
+    ] {
+        let options = MigrateOptions {
+            directory: Some(directory.to_owned()),
+            ..MigrateOptions::default()
+        };
+        let to = Destination {
+            engine: engine.to_owned(),
+            address: address.map(str::to_owned),
+        };
+        let error = manager.plan_migration(&source, &to, &options).await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        let error = error.to_string();
+        assert!(error.starts_with("cannot plan the migration of"), "{error}");
+        assert!(error.contains(why), "{error}");
+    }
     let there = MigrateOptions {
         directory: Some("/work".to_owned()),
         ..MigrateOptions::default()

@@ -18,6 +18,7 @@ use crate::environment::Environment;
 use crate::environment::paused::Paused;
 use crate::error::{Error, Result};
 use crate::events::migration_step::MigrationStep;
+use crate::files::FileKind;
 use crate::manager::Manager;
 use crate::manager::registry::Selection;
 use crate::snapshots::LeftOut;
@@ -45,6 +46,9 @@ impl Manager {
         if !from.host {
             check_directory(&from.path)?;
             check_on_disk(source, &from.path)?;
+            if options.directory.is_some() {
+                check_is_there(source, &from.path).await?;
+            }
         }
         let capabilities = engine.probe().await.capabilities;
         let adapted = Adapted::new(source, engine.name(), &capabilities, options, (&from, &to));
@@ -207,6 +211,19 @@ fn check_on_disk(source: &Environment, directory: &str) -> Result<()> {
             Err(Error::in_memory(directory, &mount.target))
         }
         _ => Ok(()),
+    }
+}
+
+/// Rejects what is no directory of the environment.
+async fn check_is_there(source: &Environment, directory: &str) -> Result<()> {
+    match source.file_kind(directory).await? {
+        Some(FileKind::Directory) => Ok(()),
+        Some(_) => Err(Error::invalid(format!(
+            "{directory} is not a directory in the environment; name the directory that is to move"
+        ))),
+        None => Err(Error::not_found(format!(
+            "the environment has no directory {directory}; name the directory that is to move"
+        ))),
     }
 }
 

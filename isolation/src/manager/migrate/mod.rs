@@ -24,6 +24,7 @@ use super::Manager;
 use super::registry::Selection;
 use crate::command::Command;
 use crate::engine::Engine;
+use crate::engines::SANDBOX;
 use crate::environment::Environment;
 use crate::environment::checks;
 use crate::environment::status::Status;
@@ -243,6 +244,7 @@ impl Manager {
         if let Some(directory) = &options.directory {
             check_directory(directory)?;
         }
+        check_place(to)?;
         let engine = match &to.address {
             Some(address) => self.registry().reach(&to.engine, address)?,
             None => self.registry().get(&to.engine)?,
@@ -307,6 +309,20 @@ fn check_directory(directory: &str) -> Result<()> {
     Err(Error::invalid(format!(
         "{directory:?} cannot move: name a directory of your own by its absolute path, such as {DIRECTORY}"
     )))
+}
+
+/// Rejects the address of an engine of this machine that is no directory: it creates its
+/// environments there.
+fn check_place(to: &Destination) -> Result<()> {
+    let is_here = tree::is_of_host(&to.engine) || to.engine == SANDBOX;
+    match &to.address {
+        Some(address) if is_here && !Path::new(address).is_dir() => Err(Error::not_found(format!(
+            "the address of the engine {} is a directory, and {address} does not exist or is none; create it, \
+             or omit the address",
+            to.engine
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// What no migration carries.
