@@ -57,5 +57,7 @@ mod signals; // a run that ends early: timeout, signals
 #[cfg(target_os = "linux")]
 mod snapshot_crash; // the store of snapshots, when system calls fail, and on a full disk
 mod support; // a workspace for each test, and the command started in it
+#[cfg(target_os = "linux")]
+mod system_packages; // `isolate packages` with apt and npm in a sandbox
 #[cfg(unix)]
 mod terminal; // commands on a terminal: run -it, exec -it, shell
