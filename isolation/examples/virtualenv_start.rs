@@ -28,7 +28,7 @@ mod unix {
     use std::process::{Command, Stdio};
     use std::time::{Duration, Instant};
 
-    use isolation::engines::virtualenv::{NAME, VirtualenvEngine};
+    use isolation::engines::virtualenv::{NAME, VirtualenvEngine, VirtualenvOptions};
     use isolation::packages::{InstallPackages, PackageIndex, PackageManager};
     use isolation::{
         EngineChoice, Environment, EnvironmentSpec, Error, ForkOptions, Manager, Registry, Result,
@@ -142,9 +142,14 @@ with zipfile.ZipFile(f'{sys.argv[1]}/probe-1.0-py3-none-any.whl', 'w', zipfile.Z
     }
 
     async fn created(manager: &Manager) -> Result<Environment> {
-        manager
-            .create(&EngineChoice::Auto, EnvironmentSpec::default())
-            .await
+        let mut spec = EnvironmentSpec::default();
+        let options = VirtualenvOptions {
+            // That is where uv mostly is.
+            host_path: true,
+            ..VirtualenvOptions::default()
+        };
+        options.add_to(&mut spec);
+        manager.create(&EngineChoice::Auto, spec).await
     }
 
     pub(super) async fn figures() -> Result<()> {

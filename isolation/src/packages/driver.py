@@ -446,7 +446,11 @@ def main(directory):
     has_pip = importlib.util.find_spec("pip") is not None
     if (tool == "uv" or not has_pip) and not uv:
         missing = "no uv" if tool == "uv" else "its Python has no pip"
-        fail(127, f"{missing}: create the environment with pip, use an image that has it, or put uv on the PATH")
+        fail(
+            127,
+            f"{missing}: create the environment with pip, use an image that has it, or put uv on the PATH of the "
+            "environment, which is not yours (with the option host_path of the engine virtualenv it has yours)",
+        )
     os.environ.update(
         PIP_CONFIG_FILE=os.devnull,
         PIP_DISABLE_PIP_VERSION_CHECK="1",
