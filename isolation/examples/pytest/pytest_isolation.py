@@ -346,12 +346,22 @@ PROBES = pytest.StashKey()
 USED = pytest.StashKey()
 
 
+def program_of(config):
+    """The path of isolate, or the reason why there is none."""
+    named = config.getini("isolation_program") or os.environ.get("ISOLATE") or "isolate"
+    return shutil.which(named), f"the command {named!r} is not there; install isolate, or set ISOLATE"
+
+
+def pytest_report_header(config):
+    program, missing = program_of(config)
+    return f"isolation: {program}" if program else f"isolation: its tests are skipped: {missing}"
+
+
 def connect(config):
     if config.stash[CONNECTION] is None:
-        named = config.getini("isolation_program") or os.environ.get("ISOLATE") or "isolate"
-        program = shutil.which(named)
+        program, missing = program_of(config)
         if program is None:
-            pytest.skip(f"the command {named!r} is not there; install isolate, or set ISOLATE")
+            pytest.skip(missing)
         config.stash[CONNECTION] = Connection(program)
     return config.stash[CONNECTION]
 
@@ -413,10 +423,16 @@ def isolation_engine(request, isolation):
     availability = probes[name]["availability"]
     if "unavailable" in availability:
         why = availability["unavailable"]
-        pytest.skip(f"engine {name}: {why['reason']}; {why['hint']}")
+        pytest.skip(f"engine {name}: {brief(why['reason'])}; {why['hint']}")
     if image and "images" in probes[name]["capabilities"]["lacking"]:
         image = None  # the same test runs where there are no images
     return name, image
+
+
+def brief(reason):
+    """The beginning of a reason, which may list every place where a daemon was looked for."""
+    clauses = reason.split("; ")
+    return reason if len(clauses) <= 3 else "; ".join([*clauses[:3], "…"])
 
 
 def create(request, isolation, engine, spec):

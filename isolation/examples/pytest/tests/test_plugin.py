@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from pytest_isolation import brief
 
 HERE = str(Path(__file__).parent.parent)
 
@@ -53,14 +54,14 @@ def test_missing_feature_is_a_skip_with_its_reason(project):
         """
         import pytest
 
-        @pytest.mark.isolation(engines=["basic"], limits={"memory": "64m"})
-        def test_limit(environment):
+        @pytest.mark.isolation(engines=["basic"], network={"ports": [80]})
+        def test_port(environment):
             raise AssertionError("not reached")
         """
     )
     result = run(project, "-rs")
     result.assert_outcomes(skipped=1)
-    result.stdout.fnmatch_lines(["*memory limit*"])
+    result.stdout.fnmatch_lines(["*published ports*"])
 
 
 def test_option_replaces_the_engines(project):
@@ -81,7 +82,13 @@ def test_missing_command_is_a_skip(project, monkeypatch):
     project.makepyfile("def test_one(environment): pass")
     result = run(project, "-rs")
     result.assert_outcomes(skipped=1)
-    result.stdout.fnmatch_lines(["*no-such-isolate*install isolate*"])
+    header = "isolation: its tests are skipped: *no-such-isolate*"
+    result.stdout.fnmatch_lines([header, "*no-such-isolate*install isolate*"])
+
+
+def test_long_reason_is_shortened():
+    assert brief("no daemon; a; b") == "no daemon; a; b"
+    assert brief("no daemon; a; b; c; d") == "no daemon; a; b; …"
 
 
 def test_failing_test_has_a_bundle(project):
