@@ -11,7 +11,8 @@ use crate::error::CliError;
 use crate::exit_code;
 use crate::global::Global;
 
-/// Run a command in an isolated environment: a container, or a temporary directory on this machine.
+/// Run a command in an isolated environment: a container, a sandbox, a virtual environment or a
+/// temporary directory.
 #[derive(Debug, Parser)]
 #[command(name = "isolate", version = env!("ISOLATE_VERSION"), after_help = exit_code::HELP)]
 #[command(arg_required_else_help = true, args_override_self = true)]

@@ -21,7 +21,7 @@ use crate::signals;
 pub(crate) struct Create {
     #[command(flatten)]
     pub(super) environment: EnvironmentOptions,
-    /// Run the image's own program as the main process (engines docker and
+    /// Run the image's own program as the main process, in place of COMMAND (engines docker and
     /// sandbox)
     #[arg(long, conflicts_with = "command")]
     service: bool,

@@ -15,6 +15,10 @@ const ADDED: &str = "; packages are installed from a lock only into a started en
                      process, condition, health check or restart, which is not shared: put them into the \
                      image, or leave these out";
 
+/// How an environment with the same base is made.
+const SAME: &str = "; a lock names no engine: choose the engine, the image and the Python of the environment \
+                    from which it was made (--engine, --image, --python)";
+
 /// What to do if packages of the lock cannot be installed again.
 const WITHOUT_ARCHIVE: &str = "no digest of an archive in the lock, because they were installed from a \
                                directory, or not by `isolate packages install`: put them into the image, \
@@ -118,7 +122,7 @@ impl Manager {
         sources: &PackageSources,
     ) -> Result<()> {
         let mut found = self.lock(environment).await?;
-        conflict(&lock.base_differences(&found), "")?;
+        conflict(&lock.base_differences(&found), SAME)?;
         let mut without = Vec::new();
         for (manager, packages) in lock.lacking(&found) {
             let (can, cannot): (Vec<_>, Vec<_>) =
