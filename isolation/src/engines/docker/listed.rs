@@ -79,7 +79,7 @@ async fn was_created_for(docker: &Docker, container: &str, id: &EnvironmentId) -
         Err(error) => return Err(to_error(error)),
     };
     let mark = labels::variable(id);
-    if !found.config.env.iter().any(|variable| *variable == mark) {
+    if !found.config.env.contains(&mark) {
         return Ok(false);
     }
     let image = match docker
