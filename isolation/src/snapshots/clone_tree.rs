@@ -277,8 +277,8 @@ impl Drop for Busy<'_> {
     }
 }
 
-/// Copies the content of a file of this size that has just been opened; shared with the original if the
-/// file system can do that, and it saves time.
+/// Copies the content of a file of this size that has just been opened; shared with the original if
+/// the file system can do that, and it saves time.
 pub(crate) fn copy_content(from: &File, size: u64, to: &mut File) -> io::Result<()> {
     let mut from = from;
     if size <= SMALL {

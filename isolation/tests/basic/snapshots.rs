@@ -79,6 +79,8 @@ async fn chain_of_snapshots_restores_each_state() {
         "echo two >>a/f && rm a/l && mkdir new && mv a/noise new/moved",
         "true",
         "rm -r new p && ln a/f again && chmod 700 a/b",
+        // The file keeps its other names.
+        "rm a/f",
     ] {
         sh(&environment, script).await;
         let saved = environment
@@ -128,6 +130,57 @@ async fn chain_of_snapshots_restores_each_state() {
     assert_eq!(of("/a/b"), Some(Change::Attributes));
     environment.destroy().await.unwrap();
     assert_eq!(fs::read_dir(fixture.base.path()).unwrap().count(), 0);
+}
+
+/// Damages the last chunk of each pack: the list of the files of a snapshot.
+fn damage_lists(store: &SnapshotStore) {
+    for pack in fs::read_dir(store.path().join("packs")).unwrap() {
+        let path = pack.unwrap().path();
+        let mut content = fs::read(&path).unwrap();
+        let footer = content.len() - 48;
+        let count = u64::from_le_bytes(content[footer + 32..footer + 40].try_into().unwrap());
+        let index = footer - 48 * usize::try_from(count).unwrap();
+        content[index - 1] ^= 1;
+        fs::write(&path, content).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn damaged_parent_is_not_built_upon() {
+    let fixture = Fixture::new();
+    let environment = fixture.create().await;
+    sh(&environment, FILES).await;
+    let options = SnapshotOptions::default;
+    let first = environment
+        .snapshot(&fixture.store, options())
+        .await
+        .unwrap()
+        .snapshot;
+    damage_lists(&fixture.store);
+    let named = SnapshotOptions {
+        parent: Some(first.id),
+        ..options()
+    };
+    let error = environment.snapshot(&fixture.store, named).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+    let second = environment
+        .snapshot(&fixture.store, options())
+        .await
+        .unwrap()
+        .snapshot;
+    assert_eq!(second.manifest.parent, None);
+    let (store, snapshot) = (&fixture.store, &second);
+    let restored = fixture
+        .manager
+        .restore(store, snapshot, RestoreOptions::default())
+        .await;
+    let restored = restored.unwrap().environment;
+    assert_eq!(
+        described(&fixture.root(&restored)),
+        described(&fixture.root(&environment))
+    );
+    restored.destroy().await.unwrap();
+    environment.destroy().await.unwrap();
 }
 
 #[tokio::test]

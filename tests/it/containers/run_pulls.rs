@@ -1,6 +1,7 @@
 use engine_api::containers::{CreateContainer, PullPolicy, RunContainer};
-use engine_api::{Docker, Error};
+use engine_api::{Docker, Error, ErrorKind};
 use fake_engine::FakeEngine;
+use fake_engine::scripted::{JSON, ScriptedEngine, ok, reply};
 
 const IMAGE: &str = "localhost:5000/team/tool:1";
 
@@ -98,4 +99,31 @@ async fn a_temporary_container_goes_with_its_guard() {
     let kept = containers.create_temporary(echo()).await.unwrap().keep();
     tokio::task::yield_now().await;
     assert!(exists(&kept).await);
+}
+
+#[tokio::test]
+async fn run_removes_its_container_itself() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let docker = Docker::with_connector(fake.clone());
+    let mut container = echo();
+    container.host_config.auto_remove = true;
+    let error = docker.containers().run(container).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(error.to_string().contains("`auto_remove`"), "{error}");
+    assert_eq!(fake.requests(), [""; 0]);
+}
+
+#[tokio::test]
+async fn missing_part_of_a_present_image_is_not_pulled() {
+    let fake = ScriptedEngine::answering(|request| match request.method.as_str() {
+        "GET" => ok(r#"{"Id":"sha256:1"}"#),
+        _ => reply(404, &[JSON], r#"{"message":"network x not found"}"#),
+    });
+    let docker = fake.client();
+    let error = docker.containers().run(echo()).await.unwrap_err();
+    assert!(
+        error.is_not_found() && error.message() == Some("network x not found"),
+        "{error}"
+    );
+    assert_eq!((fake.count("POST"), fake.count("GET")), (1, 1));
 }

@@ -164,7 +164,9 @@ async fn early_refusal_stops_reading_the_context() {
 #[tokio::test]
 async fn credentials_for_buildkit_pull_base_images() {
     let directory = tempfile::tempdir().unwrap();
-    let dockerfile = "FROM registry.example/a AS a\nFROM other.example/b\nCOPY --from=a x y\n";
+    // The builder reports the invalid name with its line.
+    let dockerfile = "FROM registry.example/a AS a\nFROM UPPER AS u\nFROM other.example/b\n\
+                      COPY --from=a x y\nCOPY --from=u x y\n";
     fs::write(directory.path().join("Dockerfile"), dockerfile).unwrap();
     let registries = [(
         "registry.example".to_owned(),
@@ -181,7 +183,8 @@ async fn credentials_for_buildkit_pull_base_images() {
             target if target.ends_with("/json") => reply(404, &[JSON], r#"{"message":"no such image"}"#),
             _ => ok(r#"{"stream":"done"}"#),
         });
-        let docker = fake.docker();
+        // With a version of the user, the engine is asked for its kind.
+        let docker = fake.client();
         let images = docker.images();
         let context = BuildContext::directory(directory.path());
         let registries = registries.clone().into();
@@ -204,4 +207,38 @@ async fn credentials_for_buildkit_pull_base_images() {
             fails(refused, ErrorKind::Unsupported);
         }
     }
+}
+
+#[tokio::test]
+async fn wrong_build_is_an_error_before_anything_is_sent() {
+    let fake = healthy();
+    let docker = fake.client();
+    let options = BuildImage {
+        tags: vec![" ".into()],
+        ..Default::default()
+    };
+    let built = docker
+        .images()
+        .build(BuildContext::tar("not read"), options, None)
+        .await;
+    let error = fails(built, ErrorKind::InvalidInput);
+    assert_eq!(error.operation(), Some("ImageBuild"));
+    assert!(error.to_string().contains("names is empty"), "{error}");
+    assert!(fake.requests().is_empty());
+}
+
+#[tokio::test]
+async fn build_without_an_image_is_an_error() {
+    let fake = ScriptedEngine::answering(|_| ok(r#"{"stream":"done"}"#));
+    let docker = fake.client();
+    let options = BuildImage::default();
+    let build = docker
+        .images()
+        .build(BuildContext::tar("not read"), options, None)
+        .await;
+    let error = fails(build.unwrap().built().await, ErrorKind::Protocol);
+    assert!(
+        error.to_string().contains("without the id of an image"),
+        "{error}"
+    );
 }

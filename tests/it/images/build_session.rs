@@ -2,12 +2,12 @@
 
 use std::fs;
 
-use engine_api::ErrorKind;
 use engine_api::auth::RegistryAuth;
 use engine_api::images::{
     BuildContext, BuildImage, BuildSecret, BuildSession, LocalOutput, NamedContext, SshAgent,
 };
-use fake_engine::scripted::{JSON, ScriptedEngine, ok, reply};
+use engine_api::{ErrorKind, Timeouts};
+use fake_engine::scripted::{JSON, ScriptedEngine, ok, reply, upgraded};
 
 use crate::support::fails;
 
@@ -31,15 +31,49 @@ fn project() -> tempfile::TempDir {
 async fn engine_without_sessions_is_an_error() {
     let directory = project();
     for version in ["Api-Version: 1.51", "Api-Version: 1.54"] {
-        let fake = without_sessions(version, "");
+        for connect in [None, Timeouts::default().connect] {
+            let fake = without_sessions(version, "");
+            let docker = fake.docker().with_timeouts(Timeouts {
+                connect,
+                ..Timeouts::default()
+            });
+            let images = docker.images();
+            let context = BuildContext::directory(directory.path());
+            let build = images.build_with_session(context, BuildImage::default(), BuildSession::default());
+            let error = fails(build.await, ErrorKind::Unsupported);
+            assert_eq!(error.operation(), Some("ImageBuild"));
+            assert!(error.to_string().contains("no sessions"), "{error}");
+            assert!(!fake.requests().iter().any(|request| request.contains("/build")));
+        }
+    }
+}
+
+#[tokio::test]
+async fn error_of_a_session_is_that_of_the_engine() {
+    let directory = project();
+    for session in [500, 101] {
+        let fake = ScriptedEngine::answering(move |request| {
+            match (
+                request.target.contains("_ping"),
+                request.target.contains("/session"),
+            ) {
+                (true, _) => reply(200, &["Api-Version: 1.51"], ""),
+                (_, true) if session == 101 => upgraded(&[]),
+                _ => reply(500, &[JSON], r#"{"message":"no space left"}"#),
+            }
+        });
         let docker = fake.docker();
         let images = docker.images();
         let context = BuildContext::directory(directory.path());
-        let build = images.build_with_session(context, BuildImage::default(), BuildSession::default());
-        let error = fails(build.await, ErrorKind::Unsupported);
-        assert_eq!(error.operation(), Some("ImageBuild"));
-        assert!(error.to_string().contains("no sessions"), "{error}");
-        assert!(!fake.requests().iter().any(|request| request.contains("/build")));
+        let options = BuildImage {
+            tags: vec!["mine:1".into()],
+            ..Default::default()
+        };
+        let build = images.build_with_session(context, options, BuildSession::default());
+        let error = fails(build.await, ErrorKind::Api);
+        assert_eq!(error.message(), Some("no space left"));
+        let operation = if session == 101 { "ImageBuild" } else { "Session" };
+        assert_eq!(error.operation(), Some(operation));
     }
 }
 

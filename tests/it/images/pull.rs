@@ -146,3 +146,21 @@ async fn invalid_image_name_is_rejected_before_sending() {
     fails(outcome, ErrorKind::InvalidInput);
     assert_eq!(fake.requests(), [""; 0]);
 }
+
+#[tokio::test]
+async fn image_that_may_be_there_is_not_pulled() {
+    for (status, there) in [(200, true), (500, false)] {
+        let answer = move |_: &_| reply(status, &[JSON], r#"{"Id":"sha256:1","message":"busy"}"#);
+        let fake = ScriptedEngine::answering(answer);
+        let docker = fake.client();
+        let pulled = docker
+            .images()
+            .pull_if_missing("a:1", Default::default(), None)
+            .await;
+        match there {
+            true => assert!(!pulled.unwrap()),
+            false => assert_eq!(fails(pulled, ErrorKind::Api).status(), Some(500)),
+        }
+        assert_eq!(fake.count("POST"), 0);
+    }
+}

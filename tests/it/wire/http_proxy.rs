@@ -73,3 +73,31 @@ async fn engine_is_reached_through_the_proxy() {
     let closed = through("u:p@", 1).system().ping().await.unwrap_err();
     assert!(format!("{closed:#}").contains("502"), "{closed:#}");
 }
+
+#[tokio::test]
+async fn reply_that_is_none_of_a_proxy_is_an_error() {
+    for (reply, words) in [
+        (vec![b'x'; 20_000], "its reply is too long"),
+        (b"HELLO\r\n\r\n".to_vec(), "its reply is not HTTP"),
+    ] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let proxy = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await?;
+            stream.write_all(&reply).await?;
+            tokio::io::copy(&mut stream, &mut tokio::io::sink()).await
+        });
+        let connector = TcpConnector::new("10.0.0.1", 2375).with_proxy(Some(proxy.parse().unwrap()));
+        let error = Docker::with_connector(connector)
+            .system()
+            .ping()
+            .await
+            .unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unreachable);
+        let text = format!("{error:#}");
+        assert!(
+            text.contains("the proxy 127.0.0.1:") && text.contains(words),
+            "{text}"
+        );
+    }
+}

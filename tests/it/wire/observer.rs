@@ -154,3 +154,31 @@ async fn report_counts_attempts_and_negotiation_is_a_call() {
         (0, Some(ErrorKind::InvalidInput))
     );
 }
+
+#[tokio::test]
+async fn report_has_the_error_of_a_lost_connection() {
+    let engine = ScriptedEngine::new(|mut peer| async move { peer.request().await.map(drop) });
+    let (docker, seen) = observed(engine.docker());
+    docker.version().await.unwrap_err();
+    let negotiation = seen.lock().unwrap().remove(0);
+    let (operation, error) = (negotiation.operation, negotiation.error);
+    assert_eq!(
+        (operation, error),
+        ("SystemPingHead", Some(ErrorKind::Disconnected))
+    );
+    let engine = ScriptedEngine::new(|mut peer| async move {
+        peer.request().await?;
+        peer.write("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart")
+            .await
+    });
+    let (docker, seen) = observed(engine.client());
+    let body = docker.raw("POST", "/things").send().await.unwrap().body;
+    let error = body.collect().await.unwrap_err();
+    let cut = Seen {
+        error: Some(error.kind()),
+        complete: false,
+        received: 4,
+        ..ok()
+    };
+    assert_eq!(*seen.lock().unwrap(), [cut]);
+}

@@ -102,3 +102,12 @@ async fn the_program_ends_with_the_connection() {
     }
     panic!("process {} is still there", pid.trim());
 }
+
+/// With `ControlPersist`, ssh leaves a process in the background.
+#[tokio::test]
+async fn process_that_ssh_leaves_does_not_delay_the_error() {
+    let directory = program("sleep 3 >/dev/null & echo locked >&2; exit 7");
+    let outcome = client(&directory).system().ping().await;
+    let text = format!("{:#}", fails(outcome, ErrorKind::Disconnected));
+    assert!(text.contains("locked"), "{text}");
+}

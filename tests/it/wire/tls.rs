@@ -16,7 +16,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::server::WebPkiClientVerifier;
-use tokio_rustls::rustls::{RootCertStore, ServerConfig};
+use tokio_rustls::rustls::version::{TLS12, TLS13};
+use tokio_rustls::rustls::{RootCertStore, ServerConfig, SupportedProtocolVersion};
 
 use crate::authority::Authority;
 use crate::support::{fails, healthy};
@@ -45,6 +46,16 @@ impl Authority {
 /// Serves `fake` on a free port with a certificate for `name`, to clients with a certificate of
 /// `authority`.
 async fn serve(fake: &ScriptedEngine, authority: &Authority, name: &str) -> io::Result<u16> {
+    serve_version(fake, authority, name, &[&TLS13, &TLS12]).await
+}
+
+/// Serves only these versions of TLS.
+async fn serve_version(
+    fake: &ScriptedEngine,
+    authority: &Authority,
+    name: &str,
+    versions: &[&'static SupportedProtocolVersion],
+) -> io::Result<u16> {
     let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
     let mut roots = RootCertStore::empty();
     roots.add(authority.certificate.der().clone()).unwrap();
@@ -52,7 +63,7 @@ async fn serve(fake: &ScriptedEngine, authority: &Authority, name: &str) -> io::
     let (certificate, key) = authority.issue(name);
     let chain: Vec<CertificateDer<'static>> = vec![certificate.der().clone()];
     let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .unwrap()
         .with_client_cert_verifier(clients.build().unwrap())
         .with_single_cert(chain, PrivateKeyDer::try_from(key.serialize_der()).unwrap())
@@ -107,6 +118,40 @@ async fn certificate_directory_is_read_as_docker_does() {
     fails(
         TlsConfig::from_directory(directory.path().join("none")),
         ErrorKind::InvalidInput,
+    );
+}
+
+#[tokio::test]
+async fn older_tls_connects_with_and_without_verification() {
+    let authority = Authority::new("ours");
+    let trusted = authority.trusted_by(&authority);
+    let blind = TlsConfig {
+        ca: Vec::new(),
+        skip_verify: true,
+        ..trusted.clone()
+    };
+    let port = serve_version(&healthy(), &authority, "127.0.0.1", &[&TLS12])
+        .await
+        .unwrap();
+    for config in [trusted, blind] {
+        client(port, &config).system().ping().await.unwrap();
+    }
+}
+
+#[test]
+fn key_of_another_certificate_is_an_error() {
+    let authority = Authority::new("ours");
+    let (config, other) = (authority.trusted_by(&authority), authority.trusted_by(&authority));
+    let mixed = TlsConfig {
+        key: other.key,
+        ..config
+    };
+    let error = TlsConnector::new("h", 1, &mixed).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    let text = error.to_string();
+    assert!(
+        text.contains("the certificate and its key cannot be used"),
+        "{text}"
     );
 }
 
