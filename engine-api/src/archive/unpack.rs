@@ -353,4 +353,23 @@ mod tests {
             "{text}"
         );
     }
+
+    #[tokio::test]
+    async fn stream_is_not_read_on_after_an_error() {
+        use crate::wire::canned::Canned;
+        let directory = tempfile::tempdir().unwrap();
+        let mut body = archive(&[("device", EntryType::Char, 0o644, 1)]);
+        // Far more pieces than wait to be written.
+        body.resize(16 << 20, 0);
+        let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", body.len());
+        let docker = Canned::new([head.as_bytes(), &body].concat()).docker();
+        let body = docker.raw("GET", "/x").send().await.unwrap().body;
+        let error = unpack(body, directory.path()).await.unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::Unpack);
+        let text = error.to_string();
+        assert!(
+            text.contains("\"device\" is not a file, directory or link"),
+            "{text}"
+        );
+    }
 }

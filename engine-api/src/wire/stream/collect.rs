@@ -82,3 +82,22 @@ impl Collected {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_that_are_no_text_are_replaced() {
+        let output = RunOutput {
+            exit_code: 0,
+            stdout: Bytes::from_static(b"out\xff"),
+            stderr: Bytes::from_static(b"\xfferr"),
+            output_complete: true,
+        };
+        assert_eq!(
+            (&*output.text(), &*output.stderr_text()),
+            ("out\u{fffd}", "\u{fffd}err")
+        );
+    }
+}
