@@ -3,7 +3,7 @@
 use std::os::unix::fs::{FileExt, PermissionsExt};
 
 use super::*;
-use crate::snapshots::{LeftOut, Part};
+use crate::snapshots::Part;
 
 fn one(content: &[u8]) -> (tempfile::TempDir, tempfile::TempDir, SnapshotStore, Snapshot) {
     let (home, files) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -122,17 +122,6 @@ fn beginning_of_several_ids_is_no_reference() {
     let error = store.id_of(digit).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict);
     assert!(error.to_string().contains("write more of the ID"), "{error}");
-}
-
-#[test]
-fn manifest_that_is_too_large_is_not_written() {
-    let (_home, files, store, _) = one(b"content");
-    let text = "x".repeat(usize::try_from(SnapshotStore::LARGEST_MANIFEST).unwrap());
-    let large = save_with(&store, "large", files.path(), |manifest| {
-        manifest.left_out.push(LeftOut::new(text, "it is long"));
-    });
-    assert_eq!(large.unwrap_err().kind(), ErrorKind::InvalidInput);
-    assert_eq!(store.list().unwrap().snapshots.len(), 1);
 }
 
 #[test]
