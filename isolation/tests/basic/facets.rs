@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use isolation::engines::basic::BasicEngine;
+use isolation::snapshots::{RestoreOptions, SnapshotOptions, SnapshotStore};
 use isolation::{
     Endpoint, EngineChoice, Environment, EnvironmentSpec, Error, ErrorKind, EventKind, ExitStatus, Feature,
-    Lifetime, Manager, ManagerOptions, Protocol, Registry, Remove, Signal, Status, WaitFor,
+    ForkOptions, Lifetime, Manager, ManagerOptions, Protocol, Registry, Remove, Signal, Status, WaitFor,
 };
 
 use crate::scripted::{Scripted, ScriptedEngine};
@@ -227,4 +228,36 @@ async fn environment_whose_directory_is_gone_is_removed() {
     assert_eq!(removed.id.as_str(), id);
     let error = manager.remove(&id, Remove { force: true }).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+}
+
+#[tokio::test]
+async fn engine_without_snapshots_copies_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut registry = Registry::new();
+    let script = Scripted::default();
+    registry.register(ScriptedEngine(script.clone())).unwrap();
+    registry.register(BasicEngine::below(directory.path())).unwrap();
+    let manager = Manager::new(registry);
+    let of = |engine: &str| {
+        let choice = EngineChoice::Named(engine.to_owned());
+        let manager = &manager;
+        async move { manager.create(&choice, EnvironmentSpec::default()).await.unwrap() }
+    };
+    let (one, source) = (of("scripted").await, of("basic").await);
+    let error = manager.fork(&one, 1, ForkOptions::default()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    one.destroy().await.unwrap();
+    let store = SnapshotStore::open(Some(&directory.path().join("store"))).unwrap();
+    let saved = source.snapshot(&store, SnapshotOptions::default()).await.unwrap();
+    let options = RestoreOptions {
+        engine: Some("scripted".to_owned()),
+        ..RestoreOptions::default()
+    };
+    let error = manager
+        .restore(&store, &saved.snapshot, options)
+        .await
+        .unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+    assert_eq!(script.with(|script| script.status), None, "nothing was created");
+    source.destroy().await.unwrap();
 }
