@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn program_of_another_machine_is_recognised_by_its_head() {
+    fn program_of_another_machine_is_known_by_its_head() {
         for (machine, code, cause) in [
             ("linux/amd64", '\u{3e}', LikelyCause::LibraryMissing),
             (
