@@ -200,11 +200,7 @@ async fn container_of_an_image_of_ours_is_a_stranger() {
     let config = found.unwrap().config;
     assert_eq!(config.labels[labels::ENVIRONMENT], environment.id().as_str());
     let mark = format!("ISOLATION_ENVIRONMENT={}", environment.id());
-    assert!(
-        config.env.iter().any(|variable| *variable == mark),
-        "{:?}",
-        config.env
-    );
+    assert!(config.env.contains(&mark), "{:?}", config.env);
     let manager = on(&fake);
     assert_eq!(manager.registry().list().await.0.len(), 0);
     let error = manager.open(environment.id().as_str()).await.unwrap_err();

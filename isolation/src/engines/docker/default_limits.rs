@@ -98,8 +98,8 @@ impl DockerEngine {
 }
 
 impl DockerInstance {
-    /// Reads the limits inside after the first start. One that was asked for and has no effect is an
-    /// error, and the container does not run then; a default one is an event.
+    /// Reads the limits inside after the first start. One that was asked for and has no effect is
+    /// an error, and the container does not run then; a default one is an event.
     pub(super) async fn read_limits_back(&self) -> Result<()> {
         let wanted = self
             .read_back

@@ -13,8 +13,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::journal::entry::Resource;
 
 impl DockerEngine {
-    /// Removes the containers of an environment, then its networks and volumes. Others may have made
-    /// a container from an image with our labels: that one stays.
+    /// Removes the containers of an environment, then its networks and volumes. Others may have
+    /// made a container from an image with our labels: that one stays.
     pub(super) async fn remove_leftover(&self, leftover: Leftover<'_>) -> Result<bool> {
         let docker = self.docker().await?;
         let prefix = &self.settings.container_prefix;

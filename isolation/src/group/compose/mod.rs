@@ -46,9 +46,9 @@ pub(crate) const FILES: [&str; 4] = [
 /// `working_dir`, `user`, `labels`, `init`, `platform`, `pull_policy`, `read_only`, `privileged`,
 /// `cap_add`, `cap_drop`, `security_opt`, `sysctls`, `ulimits`, `restart`, `dns`, `dns_search`,
 /// `extra_hosts`, `hostname`, `shm_size`, `stop_signal`, `stop_grace_period`, `tty`, `stdin_open`,
-/// and the limits of memory, CPUs and processes. YAML anchors, `<<`, keys that begin with `x-`, and variables such as
-/// `${NAME:-default}` work. Every other key is an error that names it and its line, unless
-/// [`ComposeOptions::ignore_unsupported`] is set.
+/// and the limits of memory, CPUs and processes. YAML anchors, `<<`, keys that begin with `x-`, and
+/// variables such as `${NAME:-default}` work. Every other key is an error that names it and its
+/// line, unless [`ComposeOptions::ignore_unsupported`] is set.
 ///
 /// Networks and named volumes are created for the group, unless they are `external: true`. Those
 /// with a `name` have it on the daemon, too; a network or a volume of somebody else with that name
