@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid};
+use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, RawMode, Uid};
 
 /// An open directory.
 #[derive(Debug)]
@@ -106,15 +106,24 @@ impl Dir {
 
     /// Creates a private file for writing; fails if the name exists.
     pub(crate) fn create_file(&self, name: &OsStr) -> io::Result<File> {
-        let file = self.open_entry(name, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)?;
+        self.create_file_with(name, 0o600)
+    }
+
+    /// The same with other permissions, of which the system may take some away.
+    pub(crate) fn create_file_with(&self, name: &OsStr, mode: u32) -> io::Result<File> {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+        let file = self.open_with(name, flags, Mode::from_raw_mode(mode as RawMode))?;
         self.give(&file)?;
         Ok(file)
     }
 
     fn open_entry(&self, name: &OsStr, flags: OFlags) -> io::Result<File> {
+        self.open_with(name, flags, Mode::empty())
+    }
+
+    fn open_with(&self, name: &OsStr, flags: OFlags, mode: Mode) -> io::Result<File> {
         let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let opened = rustix::fs::openat(&self.file, name, flags, Mode::from_raw_mode(0o600))?;
-        Ok(opened.into())
+        Ok(rustix::fs::openat(&self.file, name, flags, mode)?.into())
     }
 
     /// The type of an entry; `None` if it does not exist.
@@ -124,25 +133,30 @@ impl Dir {
             Err(rustix::io::Errno::NOENT) => return Ok(None),
             Err(error) => return Err(error.into()),
         };
-        Ok(Some(match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Directory => Kind::Directory,
-            FileType::RegularFile => Kind::File,
-            FileType::Symlink => Kind::Link,
-            _ => Kind::Special,
-        }))
+        Ok(Some(Kind::of(FileType::from_raw_mode(stat.st_mode))))
     }
 
     /// The names of all entries.
     pub(crate) fn names(&self) -> io::Result<Vec<OsString>> {
-        let mut names = Vec::new();
+        let entries = self.entries()?;
+        Ok(entries.into_iter().map(|(name, _)| name).collect())
+    }
+
+    /// All entries; some file systems do not list the types.
+    pub(crate) fn entries(&self) -> io::Result<Vec<(OsString, Option<Kind>)>> {
+        let mut entries = Vec::new();
         for entry in rustix::fs::Dir::read_from(&self.file)? {
             let entry = entry?;
             let name = OsStr::from_bytes(entry.file_name().to_bytes());
             if name != "." && name != ".." {
-                names.push(name.to_owned());
+                let kind = match entry.file_type() {
+                    FileType::Unknown => None,
+                    known => Some(Kind::of(known)),
+                };
+                entries.push((name.to_owned(), kind));
             }
         }
-        Ok(names)
+        Ok(entries)
     }
 
     /// Renames an entry, and replaces an existing file or link.
@@ -205,6 +219,17 @@ impl Dir {
     /// The path of this directory, for messages.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+}
+
+impl Kind {
+    fn of(kind: FileType) -> Self {
+        match kind {
+            FileType::Directory => Self::Directory,
+            FileType::RegularFile => Self::File,
+            FileType::Symlink => Self::Link,
+            _ => Self::Special,
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, Timespec, Timestamps};
 
+use super::copy_content::copy_content;
 use super::entry::{Entry, EntryKind};
 use super::owners::Owners;
 use super::part_reader::PartReader;
@@ -42,7 +43,16 @@ impl PartReader {
         for entry in &entries {
             stop.check()?;
             let path = entry.path.below(directory);
-            self.create(entry, &path, directory)?;
+            if let EntryKind::HardLink { target } = &entry.kind {
+                let first = target.below(directory);
+                let linked = another_name(entry, &first, &path, &me, |first, path| {
+                    fs::hard_link(first, path)
+                });
+                let linked = linked.map_err(|e| Error::io("create", &path, e))?;
+                differing.links += u64::from(!linked);
+            } else {
+                self.create(entry, &path)?;
+            }
             if !me.can_give(entry) {
                 differing.owners += 1;
             }
@@ -66,7 +76,7 @@ impl PartReader {
         Ok(differing)
     }
 
-    fn create(&self, entry: &Entry, path: &Path, top: &Path) -> Result<()> {
+    fn create(&self, entry: &Entry, path: &Path) -> Result<()> {
         let failed = |error: io::Error| Error::io("create", path, error);
         match &entry.kind {
             EntryKind::Directory if entry.path.is_root() => Ok(()),
@@ -80,16 +90,58 @@ impl PartReader {
             EntryKind::Link { target } => {
                 use std::os::unix::ffi::OsStrExt;
                 let target = std::ffi::OsStr::from_bytes(target.as_slice());
-                symlink(target, path).map_err(failed)
+                symlink(target, path).map_err(|e| not_created("symbolic links", path, e))
             }
-            EntryKind::HardLink { target } => fs::hard_link(target.below(top), path).map_err(failed),
             _ if is_device(entry) => {
                 let why = format!("{} is a device, which is not created on this machine", entry.path);
                 Err(Error::new(ErrorKind::Unsupported, why))
             }
-            special => make_special(special, path).map_err(failed),
+            special => make_special(special, path).map_err(|e| not_created("pipes", path, e)),
         }
     }
+}
+
+/// Gives a file another name: `true`. On a file system without such names, as those of memory
+/// cards, this is a copy of the file instead: `false`.
+fn another_name(
+    entry: &Entry,
+    first: &Path,
+    path: &Path,
+    me: &Me,
+    link: impl FnOnce(&Path, &Path) -> io::Result<()>,
+) -> io::Result<bool> {
+    match link(first, path) {
+        Ok(()) => return Ok(true),
+        Err(error) if is_missing(&error) => {}
+        Err(error) => return Err(error),
+    }
+    let from = File::open(first)?;
+    let mut entry = entry.clone();
+    entry.xattrs = xattrs::read(&from)?;
+    let mut options = OpenOptions::new();
+    let mut to = options.write(true).create_new(true).mode(0o600).open(path)?;
+    copy_content(&from, from.metadata()?.len(), &mut to)?;
+    set_attributes_of(&entry, &to, me)?;
+    Ok(false)
+}
+
+/// Whether the file system does not have what was to be created.
+fn is_missing(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let missing = [Errno::PERM, Errno::NOSYS, Errno::OPNOTSUPP];
+    Errno::from_io_error(error).is_some_and(|number| missing.contains(&number))
+}
+
+/// The error of an entry that was not created; `what` is its kind.
+pub(crate) fn not_created(what: &str, path: &Path, error: io::Error) -> Error {
+    if !is_missing(&error) {
+        return Error::io("create", path, error);
+    }
+    let why = format!(
+        "the file system of {} has no {what} ({error}); set TMPDIR to a directory of another one",
+        path.display()
+    );
+    Error::new(ErrorKind::Unsupported, why)
 }
 
 /// The number of entries that are not as in the snapshot.
@@ -99,6 +151,20 @@ pub(crate) struct Differing {
     pub(crate) owners: u64,
     /// The number of devices that were left out.
     pub(crate) devices: u64,
+    /// The number of other names of files that are copies of them.
+    pub(crate) links: u64,
+}
+
+impl Differing {
+    /// What the owner of the environment should know about names of files.
+    pub(crate) fn about_links(self) -> Option<String> {
+        let what = match self.links {
+            0 => return None,
+            1 => "one name of a file is a copy of it".to_owned(),
+            more => format!("{more} names of files are copies of them"),
+        };
+        Some(format!("{what}, because the file system has no hard links"))
+    }
 }
 
 fn is_device(entry: &Entry) -> bool {
@@ -218,7 +284,17 @@ pub(super) fn set_attributes(entry: &Entry, path: &Path, me: &Me) -> io::Result<
     set_times(entry, path)
 }
 
-/// The same for an open file.
+/// The mode with which a file is created that gets these attributes: the last one where nothing
+/// forbids it, which saves a call. Extended attributes need the permission to write, and a program
+/// gets the rights of a user only with its content.
+pub(super) fn first_mode(entry: &Entry, me: &Me) -> u32 {
+    match entry.xattrs.is_empty() {
+        true => me.mode(entry) & 0o777,
+        false => 0o600,
+    }
+}
+
+/// As [`set_attributes`] for an open file.
 pub(super) fn set_attributes_of(entry: &Entry, file: &File, me: &Me) -> io::Result<()> {
     if let Some((uid, gid)) = me.owner(entry)? {
         fchown(file, Some(uid), Some(gid))?;
@@ -227,7 +303,11 @@ pub(super) fn set_attributes_of(entry: &Entry, file: &File, me: &Me) -> io::Resu
         let attributes = me.owners.attributes_outside(&entry.xattrs);
         xattrs::write(file, &attributes, me.uid == 0)?;
     }
-    file.set_permissions(Permissions::from_mode(me.mode(entry)))?;
+    let mode = me.mode(entry);
+    // On a file system with a journal, a change costs more than a look.
+    if file.metadata()?.permissions().mode() & 0o7777 != mode {
+        file.set_permissions(Permissions::from_mode(mode))?;
+    }
     Ok(rustix::fs::futimens(file, &times(entry))?)
 }
 
@@ -249,31 +329,4 @@ fn times(entry: &Entry) -> Timestamps {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::snapshots::entry::TreePath;
-
-    #[test]
-    fn owner_without_a_number_here_is_an_error() {
-        let me = |owners| Me {
-            uid: 0,
-            gid: 0,
-            owners,
-        };
-        let entry = |uid| Entry {
-            uid,
-            ..Entry::directory(TreePath::root())
-        };
-        let (first, count) = (100_000, 65_536);
-        let range = Owners::Range { first, count };
-        assert_eq!(me(range).owner(&entry(3)).unwrap(), Some((first + 3, first)));
-        let nobody = Owners::Same.outside(65_534).unwrap();
-        assert_eq!(
-            me(range).owner(&entry(count.into())).unwrap(),
-            Some((first + nobody, first))
-        );
-        assert_eq!(me(Owners::Same).owner(&entry(0)).unwrap(), None);
-        let error = me(Owners::Same).owner(&entry(1 << 40)).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::InvalidData);
-    }
-}
+mod tests;

@@ -27,6 +27,7 @@
 mod carried;
 mod clone_tree;
 mod contents;
+mod copy_content;
 mod create;
 mod diff;
 mod digest;
@@ -54,14 +55,16 @@ mod xattrs;
 use crate::error::{Error, Result};
 
 pub(crate) use carried::{begin as begin_carried, complete as complete_carried};
-pub(crate) use clone_tree::{clone_tree, clone_tree_with, copy_content};
+pub(crate) use clone_tree::{Seen, clone_tree, clone_tree_with};
 pub use contents::{Contents, PartKind};
+pub(crate) use copy_content::copy_content;
 pub use create::{Saved, SnapshotOptions};
 pub use diff::{Change, ConfigurationChange, FileChange, SnapshotDifference};
 pub use digest::Digest;
 pub(crate) use directory_in::View;
 #[cfg(target_os = "linux")]
 pub(crate) use directory_out::Differing;
+pub(crate) use directory_out::not_created;
 pub use entry::{Bytes, Entry, EntryKind, TreePath};
 pub(crate) use image_config::image_config;
 pub(crate) use image_layer::{Measured, file_header};

@@ -119,7 +119,7 @@ impl Engine for BasicEngine {
         point: &'a ForkPoint,
     ) -> BoxFuture<'a, Result<Box<dyn Instance>>> {
         Box::pin(async move {
-            let made = self.base.fork(new, point, |_, _, _| Ok(())).await?;
+            let made = self.base.fork(new, point, |_, _| Ok(())).await?;
             Ok(Box::new(made.complete().await?) as Box<dyn Instance>)
         })
     }

@@ -1,6 +1,5 @@
 //! Saves, restores and forks environments that are directories of this machine.
 
-use std::fs::{File, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -16,7 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::events::{EventKind, Subject};
 use crate::files::copy::{Place, Stop, StopOnDrop};
 use crate::snapshots::{
-    Contents, Owners, PartKind, PartReader, PartWriter, SavedState, View, clone_tree_with, put,
+    Contents, Owners, PartKind, PartReader, PartWriter, SavedState, Seen, View, clone_tree_with, put,
 };
 
 /// The directory that forks copy.
@@ -122,12 +121,14 @@ impl Base {
             reader.write_directory_as(&root, Owners::Same, &stop)
         })
         .await?;
-        if differing.owners > 0 {
-            let message = counted(
+        let owners = (differing.owners > 0).then(|| {
+            counted(
                 differing.owners,
                 "file belongs to this user instead of its owner",
                 "files belong to this user instead of their owners",
-            );
+            )
+        });
+        for message in owners.into_iter().chain(differing.about_links()) {
             let subject = Subject::Environment {
                 id: new.id.clone(),
                 name: new.name.to_owned(),
@@ -152,7 +153,7 @@ impl Base {
         &self,
         new: NewEnvironment<'_>,
         point: &ForkPoint,
-        look: impl Fn(&Path, &File, &Metadata) -> io::Result<()> + Send + Sync + 'static,
+        look: impl Fn(&Path, Seen<'_>) -> io::Result<()> + Send + Sync + 'static,
     ) -> Result<HostInstance> {
         let root = Self::original(point)?.to_owned();
         let made = self.begin_empty(new)?;

@@ -98,6 +98,7 @@ impl Layout {
             let written = part.write_directory_as(directory, owners, stop)?;
             differing.owners += written.owners;
             differing.devices += written.devices;
+            differing.links += written.links;
             Result::Ok(())
         };
         write(state.part(part), &self.root())?;
@@ -110,6 +111,7 @@ impl Layout {
                 ));
             }
         }
+        warnings.extend(differing.about_links());
         let left_out = LeftOut {
             devices: differing.devices,
             owners: differing.owners,

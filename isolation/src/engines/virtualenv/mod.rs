@@ -46,7 +46,6 @@ mod validate;
 
 use std::any::Any;
 use std::collections::BTreeMap;
-use std::fs::{File, Metadata};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
@@ -65,7 +64,7 @@ use crate::environment::id::EnvironmentId;
 use crate::environment::summary::EnvironmentSummary;
 use crate::error::{Error, Result};
 use crate::files::copy::{Stop, StopOnDrop};
-use crate::snapshots::SavedState;
+use crate::snapshots::{SavedState, Seen};
 use crate::spec::EnvironmentSpec;
 
 use activation::Activation;
@@ -341,7 +340,7 @@ impl Engine for VirtualenvEngine {
             let original = Base::original(point)?.to_owned();
             let search = Arc::new(Search::new(&original, &self.searched));
             let looking = Arc::clone(&search);
-            let look = move |path: &Path, file: &File, meta: &Metadata| looking.look(path, file, meta);
+            let look = move |path: &Path, seen: Seen<'_>| looking.look(path, seen);
             let made = self.base.fork(new, point, look).await?;
             let moved = Moved {
                 from: original,

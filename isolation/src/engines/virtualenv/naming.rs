@@ -1,5 +1,5 @@
-//! Finds the files of a virtual environment that name the directory in which it is, while they are
-//! copied. A file that was searched before, and was not changed since, is not read again.
+//! Finds the files and links of a virtual environment that name the directory in which it is, while
+//! they are copied. A file that was searched before, and was not changed since, is not read again.
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::{File, Metadata};
@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use super::{DIRECTORY, scripts};
+use crate::snapshots::Seen;
 
 /// How much of a file is read at a time, at most and at least.
 const PIECE: usize = 256 << 10;
@@ -58,8 +59,8 @@ impl Search {
         }
     }
 
-    /// Searches a file, whose path is relative to the directory of the environment.
-    pub(super) fn look(&self, path: &Path, file: &File, meta: &Metadata) -> io::Result<()> {
+    /// Searches a file or a link, whose path is relative to the directory of the environment.
+    pub(super) fn look(&self, path: &Path, seen: Seen<'_>) -> io::Result<()> {
         let Ok(relative) = path.strip_prefix(DIRECTORY) else {
             return Ok(());
         };
@@ -67,6 +68,15 @@ impl Search {
         if relative.iter().any(|part| part == "__pycache__") {
             return Ok(());
         }
+        let (file, meta) = match seen {
+            Seen::File(file, meta) => (file, meta),
+            Seen::Link(target) => {
+                if target.starts_with(&self.root) {
+                    self.all().insert(relative.to_owned());
+                }
+                return Ok(());
+            }
+        };
         let key = Place {
             root: Arc::clone(&self.root),
             device: meta.dev(),
@@ -88,7 +98,7 @@ impl Search {
         Ok(())
     }
 
-    /// The files that name the directory, relative to the virtual environment.
+    /// The files and links that name the directory, relative to the virtual environment.
     pub(super) fn found(&self) -> BTreeSet<PathBuf> {
         self.all().clone()
     }
@@ -188,7 +198,8 @@ mod tests {
             search.began += began;
             let file = File::open(&path).unwrap();
             let relative = Path::new(DIRECTORY).join("f");
-            search.look(&relative, &file, &file.metadata().unwrap()).unwrap();
+            let meta = file.metadata().unwrap();
+            search.look(&relative, Seen::File(&file, &meta)).unwrap();
             search.found().len()
         };
         assert_eq!(found("none", Duration::ZERO), 0);
@@ -200,16 +211,27 @@ mod tests {
         let search = Search::new(Path::new("/other"), &searched);
         fs::write(&path, "/other/x").unwrap();
         let file = File::open(&path).unwrap();
-        search
-            .look(Path::new(".venv/f"), &file, &file.metadata().unwrap())
-            .unwrap();
-        assert_eq!(search.found().len(), 1);
-        search
-            .look(Path::new(".venv/__pycache__/f"), &file, &file.metadata().unwrap())
-            .unwrap();
-        search
-            .look(Path::new("src/f"), &file, &file.metadata().unwrap())
-            .unwrap();
-        assert_eq!(search.found().len(), 1);
+        let meta = file.metadata().unwrap();
+        for path in [".venv/f", ".venv/__pycache__/f", "src/f"] {
+            search.look(Path::new(path), Seen::File(&file, &meta)).unwrap();
+        }
+        assert_eq!(search.found(), [PathBuf::from("f")].into());
+    }
+
+    #[test]
+    fn link_to_the_directory_is_found() {
+        let search = Search::new(Path::new("/old/env"), &Arc::default());
+        for (path, target) in [
+            (".venv/a", "/old/env/bin"),
+            (".venv/d/b", "/old/env"),
+            (".venv/c", "/old/envy"),
+            (".venv/e", "../old/env"),
+            ("src/f", "/old/env"),
+        ] {
+            search
+                .look(Path::new(path), Seen::Link(Path::new(target)))
+                .unwrap();
+        }
+        assert_eq!(search.found(), [PathBuf::from("a"), PathBuf::from("d/b")].into());
     }
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, FileTimes};
-use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -22,8 +21,8 @@ const LISTED: usize = 10;
 pub(super) struct Moved {
     /// The root of the environment that its files name.
     pub(super) from: PathBuf,
-    /// The files that name it, relative to the virtual environment; without them every file is
-    /// read.
+    /// The files and links that name it, relative to the virtual environment; without them every
+    /// file is read.
     pub(super) naming: Option<BTreeSet<PathBuf>>,
 }
 
@@ -71,12 +70,14 @@ pub(super) fn rewrite(moved: &Moved, root: &Path, known: &Known, stop: &Stop) ->
         from: &moved.from,
         to: root,
         environment: &environment,
-        naming: moved.naming.as_ref(),
         changed: Vec::new(),
         fixed: Vec::new(),
         stop,
     };
-    work.directory(&environment)?;
+    match &moved.naming {
+        None => work.directory(&environment)?,
+        Some(naming) => work.these(naming)?,
+    }
     if !work.fixed.is_empty() {
         return Err(refused(
             "these files name the old path and cannot be changed",
@@ -134,7 +135,6 @@ pub(crate) fn prepare_for(copy: &Path, packages: &Path, place: &Elsewhere<'_>, s
         from: place.from,
         to: place.to,
         environment: copy,
-        naming: None,
         changed: Vec::new(),
         fixed: Vec::new(),
         stop,
@@ -215,8 +215,6 @@ struct Relocation<'a> {
     from: &'a Path,
     to: &'a Path,
     environment: &'a Path,
-    /// The only files that are read, if they are known.
-    naming: Option<&'a BTreeSet<PathBuf>>,
     /// Files that were rewritten, relative to the environment.
     changed: Vec<PathBuf>,
     /// Binary files that name the old path.
@@ -233,8 +231,7 @@ impl Relocation<'_> {
             let path = entry.path();
             let kind = entry.file_type().map_err(|e| Error::io("inspect", &path, e))?;
             if kind.is_symlink() {
-                self.link(&path)
-                    .map_err(|e| Error::io("change the link", &path, e))?;
+                self.link(&path)?;
             } else if kind.is_dir() && entry.file_name() != "__pycache__" {
                 self.directory(&path)?;
             } else if kind.is_file() {
@@ -244,21 +241,33 @@ impl Relocation<'_> {
         Ok(())
     }
 
-    fn link(&self, path: &Path) -> io::Result<()> {
-        let target = fs::read_link(path)?;
+    /// Changes files and links whose paths are relative to the environment.
+    fn these(&mut self, naming: &BTreeSet<PathBuf>) -> Result<()> {
+        for relative in naming {
+            self.stop.check()?;
+            let path = self.environment.join(relative);
+            let meta = path.symlink_metadata();
+            match meta.map_err(|e| Error::io("inspect", &path, e))?.is_symlink() {
+                true => self.link(&path)?,
+                false => self.file(&path)?,
+            }
+        }
+        Ok(())
+    }
+
+    fn link(&self, path: &Path) -> Result<()> {
+        let failed = |error| Error::io("change the link", path, error);
+        let target = fs::read_link(path).map_err(failed)?;
         let Ok(inside) = target.strip_prefix(self.from) else {
             return Ok(());
         };
-        fs::remove_file(path)?;
-        symlink(self.to.join(inside), path)
+        let changed = fs::remove_file(path).and_then(|()| symlink(self.to.join(inside), path));
+        changed.map_err(failed)
     }
 
     fn file(&mut self, path: &Path) -> Result<()> {
         let unreadable = |error| Error::io("read", path, error);
         let relative = path.strip_prefix(self.environment).unwrap_or(path);
-        if self.naming.is_some_and(|naming| !naming.contains(relative)) {
-            return Ok(());
-        }
         let content = fs::read(path).map_err(unreadable)?;
         if !scripts::contains(&content, self.from.as_os_str().as_bytes()) {
             return Ok(());
@@ -305,7 +314,6 @@ mod tests {
             from: Path::new("/old/env/root"),
             to: root.path(),
             environment: &environment,
-            naming: None,
             changed: Vec::new(),
             fixed: Vec::new(),
             stop: &stop,

@@ -29,7 +29,7 @@ use crate::environment::id::random_hex;
 use crate::error::{Error, Result};
 use crate::files::copy::Stop;
 use crate::files::remove_tree::remove_tree;
-use crate::snapshots::copy_content;
+use crate::snapshots::{copy_content, not_created};
 
 const NOTE: &str = "template.json";
 const ENVIRONMENT: &str = "environment";
@@ -249,7 +249,7 @@ fn copy_tree(source: &Path, target: &Path, stop: &Stop) -> Result<()> {
             copy_tree(&from, &to, stop)?;
         } else if kind.is_symlink() {
             let link = fs::read_link(&from).map_err(|e| Error::io("read the link", &from, e))?;
-            std::os::unix::fs::symlink(link, &to).map_err(|e| Error::io("create the link", &to, e))?;
+            std::os::unix::fs::symlink(link, &to).map_err(|e| not_created("symbolic links", &to, e))?;
         } else {
             copy_file(&from, &to).map_err(|e| Error::io("copy", &from, e))?;
         }

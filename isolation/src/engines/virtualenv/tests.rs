@@ -1,5 +1,7 @@
 //! Tests of kept virtual environments, and of directories in which none can be.
 
+use std::fs::File;
+
 use super::*;
 use crate::files::copy::{Stop, StopOnDrop};
 

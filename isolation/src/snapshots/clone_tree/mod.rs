@@ -4,18 +4,22 @@
 //! Several threads copy: for many small files the time is that of the calls of the system, and not
 //! that of the contents. Each takes one directory at a time.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
-use std::io::{self, Read, Write};
+use std::fs::{self, DirBuilder, File, Metadata};
+use std::io;
 use std::num::NonZeroUsize;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use super::copy_content::copy_content;
 use super::directory_in::{described, is_gone, special_kind};
-use super::directory_out::{Me, make_special, set_attributes, set_attributes_of};
+use super::directory_out::{Me, first_mode, make_special, set_attributes, set_attributes_of};
 use super::entry::{Entry, EntryKind, TreePath};
 use super::xattrs;
 use crate::error::{Error, Result};
@@ -25,23 +29,29 @@ use crate::files::dir::{Dir, Kind};
 /// How deep a directory may be. Each level holds a file descriptor.
 const DEEPEST: usize = 256;
 
-/// A file that is copied in less time than its content is shared.
-const SMALL: u64 = 64 << 10;
-
 /// The most threads of one copy.
 const THREADS: usize = 4;
 
-/// Looks at each file before it is copied: at its path relative to the directory, and at the open
-/// file, whose position must stay. Several threads call it.
-pub(crate) type Look<'a> = &'a (dyn Fn(&Path, &File, &Metadata) -> io::Result<()> + Sync);
+/// Looks at each file and each link before it is copied, with its path relative to the directory.
+/// Several threads call it.
+pub(crate) type Look<'a> = &'a (dyn Fn(&Path, Seen<'_>) -> io::Result<()> + Sync);
+
+/// What is copied.
+#[derive(Clone, Copy)]
+pub(crate) enum Seen<'a> {
+    /// An open file, whose position must stay.
+    File(&'a File, &'a Metadata),
+    /// A symbolic link to this path.
+    Link(&'a Path),
+}
 
 /// Copies the contents and the attributes of a directory into an empty one. A file with several
 /// names in it has several names in the copy, but none in common with the original. This blocks.
 pub(crate) fn clone_tree(from: &Path, to: &Path, stop: &Stop) -> Result<()> {
-    clone_tree_with(from, to, stop, &|_, _, _| Ok(()))
+    clone_tree_with(from, to, stop, &|_, _| Ok(()))
 }
 
-/// The same, with a look at each file.
+/// The same, with a look at each file and each link.
 pub(crate) fn clone_tree_with(from: &Path, to: &Path, stop: &Stop, look: Look<'_>) -> Result<()> {
     let top = Dir::open(from).map_err(|e| Error::io("open the directory", from, e))?;
     let cloning = Cloning {
@@ -182,88 +192,121 @@ impl Cloning<'_> {
         let meta = from.metadata().map_err(failed)?;
         let mut entry = described(&TreePath::root(), EntryKind::Directory, &meta);
         entry.xattrs = xattrs::read(from.as_file()).map_err(failed)?;
-        for name in from.names().map_err(failed)? {
+        let target = Dir::open(&to).map_err(failed)?;
+        for (name, kind) in from.entries().map_err(failed)? {
             self.stop.check()?;
-            self.entry(&from, &name, &to, depth)?;
+            self.entry(&from, &name, kind, &target, depth)?;
         }
         self.state().copied.push((to, entry));
         Ok(())
     }
 
-    fn entry(&self, from: &Arc<Dir>, name: &OsStr, to: &Path, depth: usize) -> Result<()> {
-        let target = to.join(name);
+    /// Copies an entry, which was listed as one of this kind. A program may have replaced it since:
+    /// then it is copied as what it is now.
+    fn entry(
+        &self,
+        from: &Arc<Dir>,
+        name: &OsStr,
+        listed: Option<Kind>,
+        to: &Dir,
+        depth: usize,
+    ) -> Result<()> {
         let failed = |error| Error::io("copy", &from.path_of(name), error);
-        match from.kind(name).map_err(failed)? {
+        let (mut kind, mut is_first) = (listed, true);
+        loop {
+            let known = match kind {
+                None => from.kind(name).map_err(failed)?,
+                listed => listed,
+            };
             // Removed meanwhile.
-            None => Ok(()),
-            Some(Kind::Directory) => {
+            let Some(known) = known else { return Ok(()) };
+            let Err(error) = self.entry_of(from, name, known, to, depth) else {
+                return Ok(());
+            };
+            match from.kind(name).map_err(failed)? {
+                None if is_gone(&error) => return Ok(()),
+                found if is_first && (is_gone(&error) || found != Some(known)) => kind = found,
+                _ => return Err(failed(error)),
+            }
+            is_first = false;
+        }
+    }
+
+    fn entry_of(&self, from: &Arc<Dir>, name: &OsStr, kind: Kind, to: &Dir, depth: usize) -> io::Result<()> {
+        match kind {
+            Kind::Directory => {
                 self.state().waiting.push(Job {
                     directory: Source::In(Arc::clone(from), name.to_owned()),
-                    to: target,
+                    to: to.path_of(name),
                     depth: depth + 1,
                 });
                 self.changed.notify_one();
                 Ok(())
             }
-            Some(Kind::File) => {
-                let file = match from.file(name) {
-                    Err(error) if is_gone(&error) => return Ok(()),
-                    opened => opened.map_err(failed)?,
-                };
-                self.file(&file, &target).map_err(failed)
-            }
-            Some(Kind::Link | Kind::Special) => self.other(&from.path_of(name), &target).map_err(failed),
+            Kind::File => self.file(&from.file(name)?, to, name),
+            Kind::Link => self.link(from, to, name),
+            Kind::Special => self.special(&from.path_of(name), &to.path_of(name)),
         }
     }
 
-    fn file(&self, from: &File, to: &Path) -> io::Result<()> {
+    fn file(&self, from: &File, to: &Dir, name: &OsStr) -> io::Result<()> {
         let meta = from.metadata()?;
+        if !meta.is_file() {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
         if meta.nlink() == 1 {
-            return self.copy(from, &meta, to);
+            return self.copy(from, &meta, to, name);
         }
         let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (meta.dev(), meta.ino());
         if let Some(first) = names.get(&key) {
-            return fs::hard_link(first, to);
+            return fs::hard_link(first, to.path_of(name));
         }
-        self.copy(from, &meta, to)?;
-        names.insert(key, to.to_owned());
+        self.copy(from, &meta, to, name)?;
+        names.insert(key, to.path_of(name));
         Ok(())
     }
 
-    fn copy(&self, from: &File, meta: &Metadata, to: &Path) -> io::Result<()> {
-        (self.look)(to.strip_prefix(self.top).unwrap_or(to), from, meta)?;
-        let mut options = OpenOptions::new();
-        let mut file = options.write(true).create_new(true).mode(0o600).open(to)?;
-        copy_content(from, meta.len(), &mut file)?;
+    fn copy(&self, from: &File, meta: &Metadata, to: &Dir, name: &OsStr) -> io::Result<()> {
+        self.look(&to.path_of(name), Seen::File(from, meta))?;
         let kind = EntryKind::File {
             size: meta.len(),
             chunks: Vec::new(),
         };
         let mut entry = described(&TreePath::root(), kind, meta);
         entry.xattrs = xattrs::read(from)?;
+        let mut file = to.create_file_with(name, first_mode(&entry, &self.me))?;
+        copy_content(from, meta.len(), &mut file)?;
         set_attributes_of(&entry, &file, &self.me)
     }
 
-    fn other(&self, from: &Path, to: &Path) -> io::Result<()> {
+    fn link(&self, from: &Dir, to: &Dir, name: &OsStr) -> io::Result<()> {
+        let meta = fs::symlink_metadata(from.path_of(name))?;
+        let target = from.link_target(name)?;
+        let path = to.path_of(name);
+        self.look(&path, Seen::Link(target.as_ref()))?;
+        to.make_link(name, &target)?;
+        let target = target.as_bytes().into();
+        let entry = described(&TreePath::root(), EntryKind::Link { target }, &meta);
+        set_attributes(&entry, &path, &self.me)
+    }
+
+    fn special(&self, from: &Path, to: &Path) -> io::Result<()> {
         let meta = fs::symlink_metadata(from)?;
-        let kind = match meta.is_symlink() {
-            true => {
-                let target = fs::read_link(from)?;
-                symlink(&target, to)?;
-                let target = target.as_os_str().as_bytes().into();
-                EntryKind::Link { target }
-            }
-            false => match special_kind(&meta) {
-                Some(kind) => {
-                    make_special(&kind, to)?;
-                    kind
-                }
-                // A socket ends with its process.
-                None => return Ok(()),
-            },
+        let file_type = meta.file_type();
+        if file_type.is_file() || file_type.is_dir() || file_type.is_symlink() {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        // A socket ends with its process.
+        let Some(kind) = special_kind(&meta) else {
+            return Ok(());
         };
+        make_special(&kind, to)?;
         set_attributes(&described(&TreePath::root(), kind, &meta), to, &self.me)
+    }
+
+    fn look(&self, path: &Path, seen: Seen<'_>) -> io::Result<()> {
+        (self.look)(path.strip_prefix(self.top).unwrap_or(path), seen)
     }
 }
 
@@ -274,89 +317,5 @@ impl Drop for Busy<'_> {
     fn drop(&mut self) {
         self.0.state().busy -= 1;
         self.0.changed.notify_all();
-    }
-}
-
-/// Copies the content of a file of this size that has just been opened; shared with the original if
-/// the file system can do that, and it saves time.
-pub(crate) fn copy_content(from: &File, size: u64, to: &mut File) -> io::Result<()> {
-    let mut from = from;
-    if size <= SMALL {
-        let mut content = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
-        from.take(size).read_to_end(&mut content)?;
-        return to.write_all(&content);
-    }
-    #[cfg(target_os = "linux")]
-    if rustix::fs::ioctl_ficlone(&*to, from).is_ok() {
-        return Ok(());
-    }
-    io::copy(&mut from, to).map(drop)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn directories() -> (tempfile::TempDir, PathBuf, PathBuf) {
-        let base = tempfile::tempdir().unwrap();
-        let [from, to] = ["from", "to"].map(|name| base.path().join(name));
-        fs::create_dir(&from).unwrap();
-        fs::create_dir(&to).unwrap();
-        (base, from, to)
-    }
-
-    #[test]
-    fn socket_is_not_copied() {
-        let (_base, from, to) = directories();
-        let _socket = std::os::unix::net::UnixListener::bind(from.join("socket")).unwrap();
-        fs::write(from.join("file"), "content").unwrap();
-        clone_tree(&from, &to, &Stop::default()).unwrap();
-        let names: Vec<_> = fs::read_dir(&to)
-            .unwrap()
-            .map(|e| e.unwrap().file_name())
-            .collect();
-        assert_eq!(names, ["file"]);
-        assert_eq!(fs::read(to.join("file")).unwrap(), b"content");
-    }
-
-    #[test]
-    fn first_failure_ends_the_copy() {
-        let (_base, from, to) = directories();
-        for number in 0..100 {
-            fs::create_dir(from.join(number.to_string())).unwrap();
-            fs::write(from.join(number.to_string()).join("file"), "content").unwrap();
-        }
-        let refused = |_: &Path, _: &File, _: &Metadata| Err(io::ErrorKind::StorageFull.into());
-        let error = clone_tree_with(&from, &to, &Stop::default(), &refused).unwrap_err();
-        assert!(error.to_string().starts_with("cannot copy "), "{error}");
-        let copied = fs::read_dir(&to).unwrap().filter(|made| {
-            let made = made.as_ref().unwrap().path();
-            made.join("file").exists()
-        });
-        assert_eq!(copied.count(), 0);
-    }
-
-    #[test]
-    fn tree_that_is_too_deep_is_not_copied() {
-        let (_base, from, to) = directories();
-        fs::create_dir_all(from.join("d/".repeat(DEEPEST + 1))).unwrap();
-        let error = clone_tree(&from, &to, &Stop::default()).unwrap_err();
-        assert!(
-            error.to_string().contains("more than 256 directories deep"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn file_that_shrinks_is_copied_as_it_is() {
-        let (_base, from, to) = directories();
-        fs::write(from.join("file"), "short").unwrap();
-        let source = File::open(from.join("file")).unwrap();
-        let mut target = File::create(to.join("file")).unwrap();
-        copy_content(&source, 1000, &mut target).unwrap();
-        assert_eq!(fs::read(to.join("file")).unwrap(), b"short");
-        // A directory cannot be read.
-        let directory = File::open(&from).unwrap();
-        copy_content(&directory, 1000, &mut target).unwrap_err();
     }
 }
