@@ -4,22 +4,22 @@
 //! After each step the files of every environment that took part are those of the model. The seed
 //! of a failed walk is in its report; the environment variable `STATE_SEED` repeats it.
 
+mod packages;
+mod places;
+
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use isolation::engines::basic::BasicEngine;
-use isolation::engines::docker::DockerEngine;
-#[cfg(target_os = "linux")]
-use isolation::engines::sandbox::SandboxEngine;
-#[cfg(target_os = "linux")]
-use isolation::engines::sandbox::images::{ImageSource, ImportImage};
-use isolation::engines::virtualenv::{VirtualenvEngine, VirtualenvOptions};
 use isolation::snapshots::{RestoreOptions, Snapshot, SnapshotOptions, SnapshotStore};
 use isolation::{
-    Command, Destination, Engine, EngineChoice, Environment, EnvironmentSpec, Error, ForkOptions, Manager,
-    MigrateOptions, Registry, Result, Signal, Status,
+    Command, Destination, EngineChoice, Environment, Error, ForkOptions, Manager, MigrateOptions, Registry,
+    Result, Signal, Status,
 };
+
+use packages::Packages;
+pub use places::Containers;
+use places::Place;
 
 /// The most environments and snapshots at the same time.
 const MOST: usize = 4;
@@ -30,14 +30,12 @@ const FILES: [&str; 6] = ["a", "b", "d/a", "d/b c", "d/e/f", "src/x"];
 /// The content of each file by its path.
 type Files = BTreeMap<String, String>;
 
-/// An engine of the walk.
-#[derive(Debug, Clone)]
-struct Place {
-    engine: String,
-    /// The specification of its environments; its working directory is the one that moves.
-    spec: EnvironmentSpec,
-    /// The image for environments that migrate to it.
-    image: Option<String>,
+/// What an environment or a snapshot must have.
+#[derive(Debug, Clone, Default)]
+struct Model {
+    files: Files,
+    /// The packages of its own; without them, those of Python belong to the host, or are lost.
+    packages: Option<Packages>,
 }
 
 struct Walk<'a> {
@@ -45,8 +43,10 @@ struct Walk<'a> {
     store: &'a SnapshotStore,
     places: &'a [Place],
     state: u64,
-    environments: Vec<(Environment, Files)>,
-    snapshots: Vec<(Snapshot, Files)>,
+    environments: Vec<(Environment, Model)>,
+    snapshots: Vec<(Snapshot, Model)>,
+    /// A directory with the archives of packages, if there is a Python.
+    wheels: Option<PathBuf>,
     log: Vec<String>,
 }
 
@@ -58,17 +58,6 @@ fn seed() -> std::result::Result<u64, String> {
             .map_err(|_| format!("STATE_SEED is {text:?}, and not a number")),
         Err(_) => Ok(RandomState::new().build_hasher().finish()),
     }
-}
-
-/// Containers of an image.
-#[derive(Debug)]
-pub struct Containers<'a> {
-    /// The engine.
-    pub engine: DockerEngine,
-    /// The image of its environments.
-    pub image: &'a str,
-    /// Whether the image has programs: then it is imported for sandboxes, too.
-    pub has_programs: bool,
 }
 
 /// Walks so many steps between the engines of this machine that can be used, and containers if
@@ -86,10 +75,33 @@ pub async fn walk_below(
     let environments = base.join("environments");
     std::fs::create_dir(&environments).map_err(|error| error.to_string())?;
     let mut registry = Registry::new();
-    let places = register(&mut registry, base, &environments, docker).await;
+    let places = places::register(&mut registry, base, &environments, docker).await;
     let places = places.map_err(|error| crate::chain(&error))?;
     let store = SnapshotStore::open(Some(&base.join("store"))).map_err(|error| crate::chain(&error))?;
-    walk(&Manager::new(registry), &store, &places, steps, seed()?).await?;
+    let manager = Manager::new(registry);
+    let wheels = packages::wheels(&manager, &places, base).await;
+    let seed = seed()?;
+    let mut walk = Walk {
+        manager: &manager,
+        store: &store,
+        places: &places,
+        state: seed | 1,
+        environments: Vec::new(),
+        snapshots: Vec::new(),
+        wheels: wheels.map_err(|error| crate::chain(&error))?,
+        log: Vec::new(),
+    };
+    if let Err(why) = walk.all(steps).await {
+        let (last, before) = walk
+            .log
+            .split_last()
+            .map_or(("", &[][..]), |(last, all)| (last, all));
+        let before = before.join("\n  ");
+        return Err(format!(
+            "STATE_SEED={seed}: step {}, {last}: {why}; after the steps\n  {before}",
+            walk.log.len()
+        ));
+    }
     let left = std::fs::read_dir(&environments).map_err(|error| error.to_string())?;
     match left.count() {
         0 => Ok(()),
@@ -97,120 +109,28 @@ pub async fn walk_below(
     }
 }
 
-/// Registers the engines, and returns them.
-async fn register(
-    registry: &mut Registry,
-    base: &Path,
-    environments: &Path,
-    docker: Option<Containers<'_>>,
-) -> Result<Vec<Place>> {
-    let place = |engine: &str, spec: EnvironmentSpec| Place {
-        engine: engine.to_owned(),
-        spec,
-        image: None,
-    };
-    let at_work = || EnvironmentSpec {
-        working_dir: Some("/work".to_owned()),
-        ..EnvironmentSpec::default()
-    };
-    let mut places = vec![place("basic", EnvironmentSpec::default())];
-    registry.register(BasicEngine::below(environments))?;
-    let python = VirtualenvEngine::below(environments).with_cache(base.join("cache"));
-    if python.probe().await.availability.is_available() {
-        let mut spec = EnvironmentSpec::default();
-        VirtualenvOptions {
-            without_pip: true,
-            ..VirtualenvOptions::default()
-        }
-        .add_to(&mut spec);
-        registry.register(python)?;
-        places.push(place("virtualenv", spec));
-    }
-    #[cfg(target_os = "linux")]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        for directory in [base, environments] {
-            // The users of a sandbox must pass.
-            let mode = std::fs::Permissions::from_mode(0o711);
-            std::fs::set_permissions(directory, mode).map_err(|error| Error::engine("walk", error))?;
-        }
-        let sandbox = SandboxEngine::below(environments).with_cache(base.join("images"));
-        let is_there = sandbox.probe().await.availability.is_available();
-        let mut has_image = true;
-        if let (true, Some(docker)) = (is_there, &docker) {
-            has_image = docker.has_programs;
-            if has_image {
-                import(&sandbox, docker).await?;
-            }
-        }
-        if is_there && has_image {
-            registry.register(sandbox)?;
-            places.push(place("sandbox", at_work()));
-        }
-    }
-    if let Some(Containers { engine, image, .. }) = docker {
-        registry.register(engine)?;
-        places.push(Place {
-            spec: EnvironmentSpec {
-                image: Some(image.to_owned()),
-                ..at_work()
-            },
-            image: Some(image.to_owned()),
-            ..place("docker", EnvironmentSpec::default())
-        });
-    }
-    Ok(places)
-}
-
-/// Imports the image of containers for sandboxes.
-#[cfg(target_os = "linux")]
-async fn import(sandbox: &SandboxEngine, docker: &Containers<'_>) -> Result<()> {
-    let archive = docker.engine.images().save(&[docker.image]).await?;
-    let mut options = ImportImage::default();
-    options.image = Some(docker.image.to_owned());
-    let images = sandbox.images();
-    let imported = images.import(ImageSource::Archive(archive), options).await;
-    imported.map(drop)
-}
-
-/// Walks so many steps, and destroys everything in the end.
-async fn walk(
-    manager: &Manager,
-    store: &SnapshotStore,
-    places: &[Place],
-    steps: usize,
-    seed: u64,
-) -> std::result::Result<(), String> {
-    let mut walk = Walk {
-        manager,
-        store,
-        places,
-        state: seed | 1,
-        environments: Vec::new(),
-        snapshots: Vec::new(),
-        log: Vec::new(),
-    };
-    let failed = |walk: &Walk<'_>, why: String| {
-        let steps = walk.log.join("\n  ");
-        format!("STATE_SEED={seed}: {why}; after the steps\n  {steps}")
-    };
-    for _ in 0..steps {
-        if let Err(error) = Box::pin(walk.step()).await {
-            return Err(failed(&walk, crate::chain(&error)));
-        }
-        if let Err(why) = walk.check().await {
-            return Err(failed(&walk, why));
-        }
-    }
-    for (environment, _) in std::mem::take(&mut walk.environments) {
-        if let Err(error) = environment.destroy().await {
-            return Err(failed(&walk, crate::chain(&error)));
-        }
-    }
-    Ok(())
-}
-
 impl Walk<'_> {
+    /// Walks so many steps, and destroys everything in the end.
+    async fn all(&mut self, steps: usize) -> std::result::Result<(), String> {
+        for _ in 0..steps {
+            Box::pin(self.step())
+                .await
+                .map_err(|error| crate::chain(&error))?;
+            Box::pin(self.check()).await?;
+        }
+        for (environment, model) in &self.environments {
+            check(environment, model, true).await?;
+        }
+        for (environment, _) in std::mem::take(&mut self.environments) {
+            self.log.push(named("destroy", &environment));
+            environment
+                .destroy()
+                .await
+                .map_err(|error| crate::chain(&error))?;
+        }
+        Ok(())
+    }
+
     /// A number below `end`.
     fn random(&mut self, end: usize) -> usize {
         // SplitMix64.
@@ -236,6 +156,7 @@ impl Walk<'_> {
             6 => Box::pin(self.migrate(at)).await,
             7 if is_full => Box::pin(self.destroy(at)).await,
             8 if self.snapshots.len() >= MOST => self.forget(),
+            9 => Box::pin(self.change_packages(at)).await,
             _ => Box::pin(self.change(at)).await,
         }
     }
@@ -246,7 +167,11 @@ impl Walk<'_> {
         self.log.push(format!("create on {}", place.engine));
         let choice = EngineChoice::Named(place.engine.clone());
         let made = self.manager.create(&choice, place.spec.clone()).await?;
-        self.environments.push((made, Files::new()));
+        let mut model = Model::default();
+        if place.engine == "virtualenv" {
+            model.packages = Some(Packages::new());
+        }
+        self.environments.push((made, model));
         Ok(())
     }
 
@@ -255,7 +180,7 @@ impl Walk<'_> {
         let (name, size) = (FILES[number], self.random(3));
         let action = self.random(4);
         let text = format!("{}-{}", self.log.len(), "x".repeat(size * 700));
-        let (environment, files) = &mut self.environments[at];
+        let (environment, Model { files, .. }) = &mut self.environments[at];
         let script = match action {
             0 => {
                 files.remove(name);
@@ -271,7 +196,8 @@ impl Walk<'_> {
                 format!("printf %s {text} >'{name}'")
             }
         };
-        self.log.push(format!("{}: {:.40}", environment.name(), script));
+        self.log
+            .push(format!("{}: {script:.40}", named("change", environment)));
         let script = format!("mkdir -p d/e src && {script}");
         let output = environment.run(Command::shell(script)).await?;
         match output.exit.success() {
@@ -282,47 +208,56 @@ impl Walk<'_> {
 
     async fn snapshot(&mut self, at: usize) -> Result<()> {
         let full = self.random(3) == 0;
-        let (environment, files) = &self.environments[at];
+        let (environment, model) = &self.environments[at];
         self.log
-            .push(format!("snapshot of {}, full: {full}", environment.name()));
+            .push(format!("{}, full: {full}", named("snapshot", environment)));
         let options = SnapshotOptions {
             full,
             ..SnapshotOptions::default()
         };
         let saved = environment.snapshot(self.store, options).await?;
-        self.snapshots.push((saved.snapshot, files.clone()));
+        self.snapshots.push((saved.snapshot, model.clone()));
         Ok(())
     }
 
     async fn restore(&mut self) -> Result<()> {
         let at = self.random(self.snapshots.len());
-        let (snapshot, files) = self.snapshots[at].clone();
-        self.log.push(format!("restore {}", snapshot.id.short()));
+        let (snapshot, mut model) = self.snapshots[at].clone();
+        self.log.push(format!(
+            "restore {} on {}",
+            snapshot.id.short(),
+            snapshot.manifest.engine
+        ));
         let options = RestoreOptions::default();
         let restored = self.manager.restore(self.store, &snapshot, options).await?;
-        self.environments.push((restored.environment, files));
+        // A snapshot has no values of variables, and one of them names the virtual environment that
+        // has migrated to another engine.
+        if restored.environment.engine() != "virtualenv" {
+            model.packages = None;
+        }
+        self.environments.push((restored.environment, model));
         Ok(())
     }
 
     async fn fork(&mut self, at: usize) -> Result<()> {
-        let (environment, files) = self.environments[at].clone();
-        self.log.push(format!("fork {}", environment.name()));
+        let (environment, model) = self.environments[at].clone();
+        self.log.push(named("fork", &environment));
         let forks = self.manager.fork(&environment, 2, ForkOptions::default()).await?;
         for fork in forks {
-            self.environments.push((fork, files.clone()));
+            self.environments.push((fork, model.clone()));
         }
         Ok(())
     }
 
     async fn migrate(&mut self, at: usize) -> Result<()> {
-        let (environment, files) = self.environments[at].clone();
+        let (environment, mut model) = self.environments[at].clone();
         let other = self.random(self.places.len());
         let place = &self.places[other];
         if place.engine == environment.engine() {
             return Ok(());
         }
         self.log
-            .push(format!("migrate {} to {}", environment.name(), place.engine));
+            .push(format!("{} to {}", named("migrate", &environment), place.engine));
         let options = MigrateOptions {
             image: place.image.clone(),
             directory: place.spec.working_dir.clone(),
@@ -332,20 +267,21 @@ impl Walk<'_> {
         };
         let to = Destination::engine(place.engine.clone());
         let migrated = self.manager.migrate(&environment, &to, options).await?;
-        self.environments[at] = (migrated.environment, files);
+        model.packages = packages::after_migration(&migrated, model.packages).await?;
+        self.environments[at] = (migrated.environment, model);
         Ok(())
     }
 
     async fn kill(&mut self, at: usize) -> Result<()> {
         let environment = self.environments[at].0.clone();
-        self.log.push(format!("kill {}", environment.name()));
+        self.log.push(named("kill", &environment));
         environment.kill(Signal::Kill).await?;
         environment.start().await
     }
 
     async fn destroy(&mut self, at: usize) -> Result<()> {
         let (environment, _) = self.environments.swap_remove(at);
-        self.log.push(format!("destroy {}", environment.name()));
+        self.log.push(named("destroy", &environment));
         environment.destroy().await
     }
 
@@ -358,38 +294,75 @@ impl Walk<'_> {
         self.store.gc().map(drop)
     }
 
-    /// Compares the files of one environment with the model, and that all run.
+    /// Compares one environment with the model, and that all run.
     async fn check(&mut self) -> std::result::Result<(), String> {
         if self.environments.is_empty() {
             return Ok(());
         }
         let at = self.random(self.environments.len());
+        let with_packages = self.random(4) == 0;
         if let Some((gone, _)) = self
             .environments
             .iter()
             .find(|(one, _)| one.status() != Status::Running)
         {
-            return Err(format!("{} is {}", gone.name(), gone.status()));
+            return Err(format!("{} is {}", named("environment", gone), gone.status()));
         }
-        let (environment, files) = &self.environments[at];
-        let script = "for f in a b d/a 'd/b c' d/e/f src/x; do
-            if [ -f \"$f\" ]; then printf '%s\\t%s\\n' \"$f\" \"$(cat \"$f\")\"; fi; done";
-        let output = environment.run(Command::shell(script)).await;
-        let output = output.map_err(|error| crate::chain(&error))?;
-        let text = output.stdout_text();
-        let found: Files = text
-            .lines()
-            .filter_map(|line| line.split_once('\t'))
-            .map(|(name, content)| (name.to_owned(), content.to_owned()))
-            .collect();
-        match found == *files {
-            true => Ok(()),
-            false => Err(format!(
-                "{} has {:?} instead of {:?}",
-                environment.name(),
-                found.keys(),
-                files.keys()
-            )),
-        }
+        let (environment, model) = &self.environments[at];
+        check(environment, model, with_packages).await
     }
+}
+
+/// An action with the environment and its engine, for a report.
+fn named(action: &str, environment: &Environment) -> String {
+    format!("{action} {} ({})", environment.name(), environment.engine())
+}
+
+/// Compares an environment with the model.
+async fn check(
+    environment: &Environment,
+    model: &Model,
+    with_packages: bool,
+) -> std::result::Result<(), String> {
+    let script = "for f in a b d/a 'd/b c' d/e/f src/x; do
+        if [ -f \"$f\" ]; then printf '%s\\t%s\\n' \"$f\" \"$(cat \"$f\")\"; fi; done";
+    let output = environment.run(Command::shell(script)).await;
+    let output = output.map_err(|error| crate::chain(&error))?;
+    let text = output.stdout_text();
+    let found: Files = text
+        .lines()
+        .filter_map(|line| line.split_once('\t'))
+        .map(|(name, content)| (name.to_owned(), content.to_owned()))
+        .collect();
+    if found != model.files {
+        let differences = differences(&found, &model.files);
+        let errors = output.stderr_text();
+        return Err(format!(
+            "{}: {differences}; standard error: {errors:?}",
+            named("environment", environment)
+        ));
+    }
+    match &model.packages {
+        Some(expected) if with_packages => packages::check(environment, expected).await,
+        _ => Ok(()),
+    }
+}
+
+/// The files that differ, with the beginnings of their contents.
+fn differences(found: &Files, expected: &Files) -> String {
+    let shown = |files: &Files, name: &str| match files.get(name) {
+        Some(content) => format!("{content:.12?} of {} bytes", content.len()),
+        None => "nothing".to_owned(),
+    };
+    let names = FILES
+        .iter()
+        .filter(|name| found.get(**name) != expected.get(**name));
+    let lines = names.map(|name| {
+        format!(
+            "{name} has {} instead of {}",
+            shown(found, name),
+            shown(expected, name)
+        )
+    });
+    lines.collect::<Vec<_>>().join(", ")
 }
