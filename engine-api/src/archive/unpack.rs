@@ -340,7 +340,8 @@ mod tests {
         send.try_send(Bytes::from(bytes[..512].to_vec())).unwrap();
         let target = directory.path().to_owned();
         let writing = std::thread::spawn(move || unpack_all(pieces, &target));
-        while !old.join("new").exists() {
+        // Its time is set last.
+        while !old.join("new").exists() || seconds(&old.join("new")) != 1 {
             std::thread::yield_now();
         }
         // Another program puts a file in the place of the directory.
