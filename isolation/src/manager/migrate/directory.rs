@@ -96,6 +96,9 @@ impl Manager {
                 python::plan(found, asked, engine.name(), &from, &to, &mut spec, &mut plan)?
             }
         };
+        if plan.undecided.is_empty() {
+            plan.lost.extend(tree::left_behind(&from, python.is_some()));
+        }
         engine.fill_in(&mut spec);
         plan.to.image = spec.image.clone().filter(|_| capabilities.has(Feature::Images));
         let selection = self.selection_for(engine, &spec).await?;
@@ -161,21 +164,14 @@ impl Manager {
         let read = carry::read(source, &directories.from, &files, &store).await;
         // Also after an error: a user's environment does not stay paused.
         paused.end(source).await?;
-        let (entries, left) = read?;
+        let (entries, mut left) = read?;
+        let (from, to) = (&directories.from, &directories.to);
+        left.extend(tree::prune(&files, from, to, directories.python.is_some()).await?);
         for one in left {
             if !plan.lost.contains(&one) {
                 plan.lost.push(one);
             }
         }
-        plan.lost.extend(
-            tree::prune(
-                &files,
-                &directories.from,
-                &directories.to,
-                directories.python.is_some(),
-            )
-            .await?,
-        );
         report(source, MigrationStep::Read);
         let target = self.create_guarded(selection, spec).await?;
         let written = async {

@@ -99,6 +99,20 @@ async fn location(environment: &Environment) -> Result<PathBuf> {
     place.ok_or_else(|| Error::new(ErrorKind::Corrupt, "the engine does not report its directory"))
 }
 
+/// What no copy carries of an environment of this machine, as far as it is known beforehand.
+pub(super) fn left_behind(from: &Side, keeps_python: bool) -> Vec<LeftOut> {
+    let files = Path::new(&from.seen);
+    let pruned = Pruned {
+        temporary: false,
+        python: from.host && !keeps_python && is_virtual_environment(&files.join(VIRTUAL)),
+    };
+    pruned.lost()
+}
+
+fn is_virtual_environment(path: &Path) -> bool {
+    path.join("pyvenv.cfg").is_file() && !path.is_symlink()
+}
+
 /// Removes what no copy carries; returns it.
 pub(super) async fn prune(files: &Path, from: &Side, to: &Side, keeps_python: bool) -> Result<Vec<LeftOut>> {
     let (files, from, to) = (files.to_owned(), from.clone(), to.clone());
@@ -146,7 +160,7 @@ impl Pruned {
     /// would be taken for that of the new environment.
     fn virtual_environment(&mut self, files: &Path) -> Result<()> {
         let path = files.join(VIRTUAL);
-        if path.join("pyvenv.cfg").is_file() && !path.is_symlink() {
+        if is_virtual_environment(&path) {
             self.python = true;
             remove_tree(&path).map_err(|e| Error::io("remove", &path, e))?;
         }
@@ -213,6 +227,16 @@ mod tests {
         fs::create_dir(files.join(VIRTUAL)).unwrap();
         fs::write(files.join(".venv/pyvenv.cfg"), "home = /usr/bin\n").unwrap();
         fs::write(files.join("src/a"), "a").unwrap();
+        let from = Side {
+            seen: files.display().to_string(),
+            ..Side::host()
+        };
+        let known: Vec<String> = left_behind(&from, false)
+            .into_iter()
+            .map(|left| left.what)
+            .collect();
+        assert_eq!(known, ["the virtual environment in .venv"]);
+        assert_eq!(left_behind(&from, true), []);
         let lost = prune(files, &Side::host(), &Side::inside("/work"), false)
             .await
             .unwrap();
