@@ -23,7 +23,7 @@ function read_source(file,   number, line, name, before) {
   source = file; end = 0; number = 0; name = "-"
   while ((getline line < file) > 0) {
     number++
-    if (before ~ /^#\[cfg\(test\)\]$/ && line ~ /^mod .*\{$/ && !end) end = number - 1
+    if (before ~ /^#\[cfg\((test\)|all\(test,.*\))\]$/ && line ~ /^mod .*\{$/ && !end) end = number - 1
     if (line ~ /^ *(pub(\([a-z]+\))? )?(const )?(async )?fn [a-z]/) { name = line; sub(/^.*fn /, "", name); sub(/[^a-z0-9_].*/, "", name) }
     function_of[number] = name; text[number] = line
     before = line

@@ -18,8 +18,8 @@ use crate::files::CopySource;
 use crate::relay::{Relay, Start, expose, forward, static_busybox};
 use crate::spec::published_port::{Protocol, PublishedPort};
 
-/// Starts commands in an environment, and copies files in, without a handle that keeps it alive. They are not commands of
-/// the user, so no events are sent.
+/// Starts commands in an environment, and copies files in, without a handle that keeps it alive.
+/// They are not commands of the user, so no events are sent.
 #[derive(Debug)]
 struct Inside(Weak<Shared>);
 

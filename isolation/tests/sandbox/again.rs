@@ -1,4 +1,4 @@
-//! A second start of a main process, a terminal that nobody reads, and files of an environment
+//! A second start of a main process, a terminal without a reader, and files of an environment
 //! that its programs have made unusable.
 
 use std::time::Duration;

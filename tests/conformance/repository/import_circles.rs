@@ -32,9 +32,13 @@ type Modules = BTreeMap<Name, Vec<Import>>;
 
 /// The text without its modules of tests, which are the last ones of a file.
 fn without_tests(text: &str) -> &str {
-    let start = text.match_indices("#[cfg(test)]\n").find(|(at, found)| {
-        let rest = text[at + found.len()..].trim_start();
-        rest.starts_with("mod ") && rest.lines().next().unwrap().ends_with('{')
+    let start = text.match_indices("#[cfg(").find(|(at, _)| {
+        let mut lines = text[*at..].lines();
+        let condition = lines.next().unwrap();
+        let rest = lines.next().unwrap_or_default();
+        (condition == "#[cfg(test)]" || condition.starts_with("#[cfg(all(test,"))
+            && rest.starts_with("mod ")
+            && rest.ends_with('{')
     });
     start.map_or(text, |(at, _)| &text[..at])
 }

@@ -13,7 +13,7 @@ use isolation::{
 use super::{active, manager, manager_of, sh, spec};
 use crate::support::{Subject, engines, one_line};
 
-/// Renames the container of an environment to a name that nobody has.
+/// Renames the container of an environment to a name that is free.
 async fn rename(subject: &Subject, environment: &Environment, prefix: &str) -> String {
     let name = environment.inspect().await.unwrap().details["container"].clone();
     let new = format!("{prefix}by-somebody-{}", EnvironmentId::random().short());
