@@ -98,7 +98,7 @@ impl Migrate {
                     }))?,
                     false => {
                         for lost in &plan.lost {
-                            console.detail(&format!("lost: {} ({})", lost.what, lost.why));
+                            console.note(&format!("lost: {} ({})", lost.what, lost.why));
                         }
                         console.text(&format!("{}\n", made.id()))?;
                     }
