@@ -329,7 +329,7 @@ fn faults_are_named_without_values() {
         ("services: {a: {image: x, dns: hunter2}}", "an IP address"),
         (
             "services: {a: {image: x, network_mode: hunter2}}",
-            "none, host or bridge is expected",
+            "services.a.network_mode: none, host, bridge or service:NAME is expected",
         ),
         (
             "networks: {n: }\nservices: {a: {image: x, network_mode: host, networks: [n]}}",
