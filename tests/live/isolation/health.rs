@@ -10,12 +10,12 @@ use isolation::{Command, EnvironmentSpec, ErrorKind, HealthSpec, Lifetime, Main,
 use super::{active, manager, spec};
 use crate::support::{LONG, engines, one_line, until};
 
-fn checked(check: Command, health: HealthSpec) -> EnvironmentSpec {
+fn checked(check: Command, health: &HealthSpec) -> EnvironmentSpec {
     EnvironmentSpec {
         main: Main::Command(Command::shell("sleep 100000")),
         health: Some(HealthSpec {
             check: Some(check),
-            ..health
+            ..health.clone()
         }),
         ..spec()
     }
@@ -34,7 +34,7 @@ async fn daemon_checks_as_often_in_the_start_period() {
         };
         let kept = EnvironmentSpec {
             lifetime: Lifetime::Kept,
-            ..checked(Command::new(["true"]), health)
+            ..checked(Command::new(["true"]), &health)
         };
         let environment = active(&manager, kept).await;
         let name = subject.containers(&prefix).await.remove(0);
@@ -73,7 +73,7 @@ async fn failed_health_check_has_its_last_five_results() {
             retries: Some(4),
             ..HealthSpec::default()
         };
-        let environment = active(&manager, checked(Command::shell(prints), health)).await;
+        let environment = active(&manager, checked(Command::shell(prints), &health)).await;
         let error = environment.wait_until(&WaitFor::Healthy, LONG).await.unwrap_err();
         let text = one_line(&error);
         assert_eq!(error.kind(), ErrorKind::Unhealthy, "{}: {text}", subject.name);

@@ -126,7 +126,7 @@ async fn renamed_container_is_listed_and_its_image_is_not() {
         );
         assert_eq!(
             subject.containers(&prefix).await,
-            [stranger.clone()],
+            std::slice::from_ref(&stranger),
             "{}",
             subject.name
         );
