@@ -345,6 +345,7 @@ mod tests {
         assert!(error.to_string().contains("64 MiB of paths"), "{error}");
     }
 
+    #[cfg(unix)] // Windows reports a path below a file as missing
     #[test]
     fn undo_names_the_first_path_that_stays() {
         let directory = tempfile::tempdir().unwrap();
