@@ -70,7 +70,8 @@ async fn plan_names_each_part_that_is_lost() {
     let source = manager.create(&choice, spec).await.unwrap();
     let files = source
         .run(Command::shell(
-            "mkdir -p /work/src && echo kept >/work/src/file && echo own >/own",
+            "mkdir -p /work/src /work/.venv && echo kept >/work/src/file && echo own >/own && \
+             echo home = /usr/bin >/work/.venv/pyvenv.cfg",
         ))
         .await
         .unwrap();
@@ -93,6 +94,10 @@ async fn plan_names_each_part_that_is_lost() {
         (
             format!("the programs of the image {IMAGE}"),
             "has those of this machine",
+        ),
+        (
+            "the virtual environment in .venv".to_owned(),
+            "its files name the path",
         ),
         (
             format!("the volume {} at /work/data", volumes[0]),
@@ -139,6 +144,8 @@ async fn plan_names_each_part_that_is_lost() {
     assert_eq!(names, ["DATA"], "an activation of another place has no effect");
     let read = moved.run(Command::new(["cat", "file"])).await.unwrap();
     assert_eq!(read.stdout_text(), "kept\n");
+    // It would be taken for that of the new environment.
+    assert_eq!(moved.file_kind("/.venv").await.unwrap(), None);
     moved.destroy().await.unwrap();
     source.destroy().await.unwrap();
     inside.remove().await.unwrap();

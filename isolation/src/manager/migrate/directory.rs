@@ -97,7 +97,8 @@ impl Manager {
             }
         };
         if plan.undecided.is_empty() {
-            plan.lost.extend(tree::left_behind(&from, python.is_some()));
+            let left = tree::left_behind(source, &from, &to, python.is_some()).await?;
+            plan.lost.extend(left);
         }
         engine.fill_in(&mut spec);
         plan.to.image = spec.image.clone().filter(|_| capabilities.has(Feature::Images));

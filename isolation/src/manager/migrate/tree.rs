@@ -8,6 +8,7 @@ use crate::command::Command;
 use crate::engines::{VIRTUALENV, basic};
 use crate::environment::Environment;
 use crate::error::{Error, ErrorKind, Result};
+use crate::files::FileKind;
 use crate::files::remove_tree::remove_tree;
 use crate::snapshots::LeftOut;
 
@@ -99,14 +100,23 @@ async fn location(environment: &Environment) -> Result<PathBuf> {
     place.ok_or_else(|| Error::new(ErrorKind::Corrupt, "the engine does not report its directory"))
 }
 
-/// What no copy carries of an environment of this machine, as far as it is known beforehand.
-pub(super) fn left_behind(from: &Side, keeps_python: bool) -> Vec<LeftOut> {
-    let files = Path::new(&from.seen);
-    let pruned = Pruned {
-        temporary: false,
-        python: from.host && !keeps_python && is_virtual_environment(&files.join(VIRTUAL)),
+/// What no copy carries, as far as it is known beforehand.
+pub(super) async fn left_behind(
+    source: &Environment,
+    from: &Side,
+    to: &Side,
+    keeps_python: bool,
+) -> Result<Vec<LeftOut>> {
+    let python = match (keeps_python, from.host, to.host) {
+        (true, _, _) | (false, false, false) => false,
+        (false, true, _) => is_virtual_environment(&Path::new(&from.seen).join(VIRTUAL)),
+        (false, false, true) => {
+            let mark = format!("{}/{VIRTUAL}/pyvenv.cfg", from.path);
+            source.file_kind(&mark).await? == Some(FileKind::File)
+        }
     };
-    pruned.lost()
+    let temporary = false;
+    Ok(Pruned { temporary, python }.lost())
 }
 
 fn is_virtual_environment(path: &Path) -> bool {
@@ -120,9 +130,9 @@ pub(super) async fn prune(files: &Path, from: &Side, to: &Side, keeps_python: bo
         let mut pruned = Pruned::default();
         if from.host {
             pruned.own_directories(&files, &to)?;
-            if !keeps_python {
-                pruned.virtual_environment(&files)?;
-            }
+        }
+        if (from.host || to.host) && !keeps_python {
+            pruned.virtual_environment(&files)?;
         }
         pruned.bytecode(&files)?;
         if !to.host {
@@ -227,16 +237,6 @@ mod tests {
         fs::create_dir(files.join(VIRTUAL)).unwrap();
         fs::write(files.join(".venv/pyvenv.cfg"), "home = /usr/bin\n").unwrap();
         fs::write(files.join("src/a"), "a").unwrap();
-        let from = Side {
-            seen: files.display().to_string(),
-            ..Side::host()
-        };
-        let known: Vec<String> = left_behind(&from, false)
-            .into_iter()
-            .map(|left| left.what)
-            .collect();
-        assert_eq!(known, ["the virtual environment in .venv"]);
-        assert_eq!(left_behind(&from, true), []);
         let lost = prune(files, &Side::host(), &Side::inside("/work"), false)
             .await
             .unwrap();
@@ -248,5 +248,27 @@ mod tests {
             .collect();
         assert_eq!(left, ["src"]);
         assert!(!files.join("src/__pycache__").exists());
+    }
+
+    #[tokio::test]
+    async fn other_virtual_environment_replaces_no_new_one() {
+        let (host, inside) = (Side::host(), Side::inside("/work"));
+        for (from, to, keeps_python, stays) in [
+            (&inside, &host, false, false),
+            (&host, &host, false, false),
+            (&inside, &inside, false, true),
+            (&inside, &host, true, true),
+        ] {
+            let directory = tempfile::tempdir().unwrap();
+            let mark = directory.path().join(".venv/pyvenv.cfg");
+            fs::create_dir(mark.parent().unwrap()).unwrap();
+            fs::write(&mark, "home = /usr/bin\n").unwrap();
+            let lost = prune(directory.path(), from, to, keeps_python).await.unwrap();
+            assert_eq!(
+                (mark.exists(), lost.is_empty()),
+                (stays, stays),
+                "{from:?} {to:?}"
+            );
+        }
     }
 }
