@@ -42,7 +42,7 @@ async fn main_process_that_runs_is_not_started_again() {
 
 /// The buffer of a terminal has some thousand bytes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn terminal_that_nobody_reads_makes_the_writer_wait() {
+async fn terminal_without_a_reader_makes_the_writer_wait() {
     let Some(fixture) = Fixture::new().await else {
         return;
     };

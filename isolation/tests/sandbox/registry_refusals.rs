@@ -1,4 +1,4 @@
-//! Registries that refuse, or answer what is no image. No sandbox is started.
+//! Registries that refuse, or send something other than an image. No sandbox is started.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};

@@ -22,8 +22,8 @@ fn refused(status: u16, message: &str) -> Fault {
     Fault::Error { status, message }
 }
 
-/// An image that declares a port.
-async fn with_port(fake: &FakeEngine) -> EnvironmentSpec {
+/// Makes an image with another configuration.
+async fn add_image(fake: &FakeEngine, repo: &str, config: &str) {
     let docker = Docker::with_connector(fake.clone());
     let container = CreateContainer {
         name: Some("made".to_owned()),
@@ -31,14 +31,19 @@ async fn with_port(fake: &FakeEngine) -> EnvironmentSpec {
         ..CreateContainer::default()
     };
     docker.containers().create(container).await.unwrap();
-    let config: ContainerConfig = engine_api::from_json(br#"{"ExposedPorts": {"80/tcp": {}}}"#).unwrap();
+    let config: ContainerConfig = engine_api::from_json(config.as_bytes()).unwrap();
     let image = CommitImage {
-        repo: "web".to_owned(),
+        repo: repo.to_owned(),
         config: Some(config),
         ..CommitImage::default()
     };
     docker.images().commit("made", image).await.unwrap();
     tests::scenarios::remove(&docker, "made").await.unwrap();
+}
+
+/// An image that declares a port.
+async fn with_port(fake: &FakeEngine) -> EnvironmentSpec {
+    add_image(fake, "web", r#"{"ExposedPorts": {"80/tcp": {}}}"#).await;
     EnvironmentSpec {
         image: Some("web:latest".to_owned()),
         network: NetworkSpec {
@@ -104,22 +109,8 @@ async fn image_with_an_invalid_name_is_not_pulled() {
 #[tokio::test(start_paused = true)]
 async fn built_image_with_another_name_is_not_pruned() {
     let fake = FakeEngine::new().with_image(IMAGE);
-    let docker = Docker::with_connector(fake.clone());
-    let container = CreateContainer {
-        name: Some("made".to_owned()),
-        image: IMAGE.to_owned(),
-        ..CreateContainer::default()
-    };
-    docker.containers().create(container).await.unwrap();
-    let json = format!(r#"{{"Labels": {{"{}": "digest"}}}}"#, labels::BUILD);
-    let config: ContainerConfig = engine_api::from_json(json.as_bytes()).unwrap();
-    let image = CommitImage {
-        repo: "mine".to_owned(),
-        config: Some(config),
-        ..CommitImage::default()
-    };
-    docker.images().commit("made", image).await.unwrap();
-    tests::scenarios::remove(&docker, "made").await.unwrap();
+    let labelled = format!(r#"{{"Labels": {{"{}": "digest"}}}}"#, labels::BUILD);
+    add_image(&fake, "mine", &labelled).await;
     let pruned = engine(&fake).images().prune().await.unwrap();
     assert!(pruned.removed.is_empty() && pruned.used.is_empty(), "{pruned:?}");
     assert!(fake.snapshot().images.contains("mine:latest"));

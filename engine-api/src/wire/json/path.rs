@@ -205,7 +205,7 @@ impl<'a> Walk<'a> {
                     *start = at + 1;
                 }
             }
-            // Outside of all containers there is no step.
+            // At the top level, the list of steps is empty.
             Some(false) | None => drop(self.steps.pop()),
         }
     }

@@ -59,7 +59,7 @@ impl ContainerRef {
         self.name.current()
     }
 
-    /// Calls the daemon about the container. If the daemon has none with its name, somebody may
+    /// Calls the daemon about the container. If the daemon does not know its name, somebody may
     /// have renamed it: then it is found by its ID, and the call is made once more.
     pub(super) async fn call<T, F>(&self, call: impl Fn(String) -> F) -> engine_api::Result<T>
     where

@@ -36,16 +36,7 @@ pub(super) async fn of_environment(docker: &Docker, prefix: &str, id: &str) -> R
 /// ID at the end of its name. If somebody has renamed it, no other container has the name, it has
 /// the environment variable of ours, and its image does not have the label.
 async fn with_label(docker: &Docker, prefix: &str, label: String) -> Result<Vec<Listed>> {
-    let filters = ContainerFilters {
-        label: [label].into(),
-        ..ContainerFilters::default()
-    };
-    let options = ListContainers {
-        all: true,
-        filters,
-        ..ListContainers::default()
-    };
-    let listed = docker.containers().list(options).await.map_err(to_error)?;
+    let listed = every_with_label(docker, label).await?;
     let (mut ours, mut renamed) = (Vec::new(), Vec::new());
     for container in listed {
         if let Some(environment) = labels::read(&container, prefix) {
@@ -67,6 +58,20 @@ async fn with_label(docker: &Docker, prefix: &str, label: String) -> Result<Vec<
         }
     }
     Ok(ours)
+}
+
+/// Every container with a label, in any state, also those of strangers.
+pub(super) async fn every_with_label(docker: &Docker, label: String) -> Result<Vec<ContainerSummary>> {
+    let filters = ContainerFilters {
+        label: [label].into(),
+        ..ContainerFilters::default()
+    };
+    let options = ListContainers {
+        all: true,
+        filters,
+        ..ListContainers::default()
+    };
+    docker.containers().list(options).await.map_err(to_error)
 }
 
 /// Whether a container with another name was created for an environment. One that has ended

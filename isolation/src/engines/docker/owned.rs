@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use engine_api::Docker;
-use engine_api::containers::{ContainerFilters, InspectContainer, ListContainers};
+use engine_api::containers::InspectContainer;
 use engine_api::images::RemoveImage;
 use engine_api::volumes::RemoveVolume;
 use tokio::time::{Instant, sleep};
@@ -14,7 +14,7 @@ use super::busy::is_busy;
 use super::cleanup;
 use super::diagnostics::to_error;
 use super::owned_network::{self, PAUSE, STILL_USED};
-use super::{NAME, labels, publish, remove as containers, volume_directory};
+use super::{NAME, labels, listed, publish, remove as containers, volume_directory};
 use crate::creator::Creator;
 use crate::environment::end_timeout::{answered, drop_limit};
 use crate::error::{Error, ErrorKind, Result};
@@ -257,17 +257,8 @@ async fn until_no_container(docker: &Docker, id: &str, began: Instant) -> Result
 
 /// Whether the container of an environment exists.
 async fn has_container(docker: &Docker, id: &str) -> Result<bool> {
-    let filters = ContainerFilters {
-        label: [format!("{}={id}", labels::ENVIRONMENT)].into(),
-        ..ContainerFilters::default()
-    };
-    let options = ListContainers {
-        all: true,
-        filters,
-        ..ListContainers::default()
-    };
-    let listed = docker.containers().list(options).await.map_err(to_error)?;
-    Ok(!listed.is_empty())
+    let label = format!("{}={id}", labels::ENVIRONMENT);
+    Ok(!listed::every_with_label(docker, label).await?.is_empty())
 }
 
 async fn remove_volume(docker: &Docker, name: &str, id: &str) -> Result<bool> {

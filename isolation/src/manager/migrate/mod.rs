@@ -311,14 +311,14 @@ fn check_directory(directory: &str) -> Result<()> {
     )))
 }
 
-/// Rejects the address of an engine of this machine that is no directory: it creates its
-/// environments there.
+/// Rejects an address that is not an existing directory, if the engine is one of this machine: it
+/// creates its environments there.
 fn check_place(to: &Destination) -> Result<()> {
     let is_here = tree::is_of_host(&to.engine) || to.engine == SANDBOX;
     match &to.address {
         Some(address) if is_here && !Path::new(address).is_dir() => Err(Error::not_found(format!(
-            "the address of the engine {} is a directory, and {address} does not exist or is none; create it, \
-             or omit the address",
+            "the address of the engine {} must be a directory, and {address} is not an existing directory; \
+             create it, or omit the address",
             to.engine
         ))),
         _ => Ok(()),

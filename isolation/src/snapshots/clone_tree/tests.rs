@@ -92,7 +92,7 @@ fn copy_has_everything_of_the_original() {
         .write(true)
         .open(from.join("d/attributed"))
         .unwrap();
-    // Some file systems have none.
+    // Some file systems have no extended attributes.
     let flags = rustix::fs::XattrFlags::empty();
     let _ = rustix::fs::fsetxattr(&attributed, "user.note", b"kept", flags);
     attributed.set_permissions(Permissions::from_mode(0o444)).unwrap();

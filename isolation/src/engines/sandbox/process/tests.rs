@@ -52,9 +52,12 @@ fn request_that_is_not_taken_says_why() {
     let broken = || io::Error::from(rustix::io::Errno::PIPE);
     let ready = layout(base.path(), true);
     assert_eq!(ended(&ready, broken()).kind(), ErrorKind::Engine);
-    let nobody = ended(&ready, rustix::io::Errno::NXIO.into());
-    assert_eq!(nobody.kind(), ErrorKind::Conflict);
-    assert!(nobody.to_string().contains("keep it there first"), "{nobody}");
+    let without_reader = ended(&ready, rustix::io::Errno::NXIO.into());
+    assert_eq!(without_reader.kind(), ErrorKind::Conflict);
+    assert!(
+        without_reader.to_string().contains("keep it there first"),
+        "{without_reader}"
+    );
     let stopped = layout(base.path(), false);
     let error = ended(&stopped, broken());
     assert_eq!(error.kind(), ErrorKind::WrongStatus);

@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
+use super::parts::{path, writer};
 use super::*;
-use crate::snapshots::{Entry, EntryKind, TreePath};
+use crate::snapshots::{Entry, EntryKind};
 
 /// Names and contents.
 type Files = Vec<(String, Vec<u8>)>;
@@ -135,19 +136,6 @@ fn only_a_snapshot_of_an_image_becomes_one() {
 fn names_and_numbers_without_room_survive_an_archive() {
     let home = tempfile::tempdir().unwrap();
     let store = open(home.path());
-    let writer = || {
-        let progress = Reporter::new(&OnProgress::default(), "root".into());
-        let stop = Stop::default();
-        PartWriter::new(
-            store.writer().unwrap(),
-            PartKind::Root,
-            None,
-            progress,
-            true,
-            &stop,
-        )
-    };
-    let path = |text: &str| TreePath::normal(text.as_bytes()).unwrap();
     let entry = |text: &str, kind| Entry {
         kind,
         mtime: (7, 89),
@@ -155,7 +143,7 @@ fn names_and_numbers_without_room_survive_an_archive() {
     };
     let long = "directory/".repeat(15);
     let file = format!("{long}file");
-    let mut part = writer();
+    let mut part = writer(&store);
     let mut top = entry("", EntryKind::Directory);
     top.xattrs = [("user.note".to_owned(), b"\xff=".into())].into();
     (top.uid, top.gid) = (3_000_000, 1 << 33);
@@ -188,7 +176,7 @@ fn names_and_numbers_without_room_survive_an_archive() {
     assert_eq!(reader.part(), &part);
     let mut archive = Vec::new();
     reader.write_archive(&mut archive, |_| true).unwrap();
-    let mut again = writer();
+    let mut again = writer(&store);
     again.add_archive(&archive[..], |_| false).unwrap();
     let (_, copy, _) = again.finish().unwrap();
     assert_eq!(copy.tree, part.tree, "the list depends on the files alone");

@@ -87,7 +87,7 @@ fn manifest_that_is_none_is_reported() {
     assert_eq!(store.manifest_text(&id).unwrap_err().kind(), ErrorKind::Io);
     assert_eq!(store.remove(&id).unwrap_err().kind(), ErrorKind::Io);
     fs::remove_dir(store.manifest_path(&id)).unwrap();
-    // Its text fits its name, but is no manifest.
+    // The text has the digest of its name, but is not a valid manifest.
     let empty = write_manifest(&store, "{}");
     let error = store.find(&empty.to_string()).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt);

@@ -7,11 +7,11 @@ use crate::snapshots::{
     Change, Entry, EntryKind, LeftOut, Owners, Part, TreePath, begin_carried, complete_carried, put,
 };
 
-fn path(text: &str) -> TreePath {
+pub(super) fn path(text: &str) -> TreePath {
     TreePath::normal(text.as_bytes()).unwrap()
 }
 
-fn writer(store: &SnapshotStore) -> PartWriter {
+pub(super) fn writer(store: &SnapshotStore) -> PartWriter {
     let progress = Reporter::new(&OnProgress::default(), "root".into());
     let stop = Stop::default();
     PartWriter::new(

@@ -126,7 +126,7 @@ async fn stream_that_is_closed_ends_the_call() {
 
 #[tokio::test]
 async fn call_that_the_engine_ends_closes_the_stream() {
-    // A message that is none, and a reset.
+    // An invalid message, and a reset.
     for is_reset in [false, true] {
         let (mut stream, _incoming, mut outgoing) = opened().await;
         match is_reset {
