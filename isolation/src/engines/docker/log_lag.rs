@@ -5,6 +5,10 @@
 //! between the two lines is then about as long as the follower was behind, because the program was
 //! writing meanwhile. A program that only pauses is different: its last line before the pause
 //! arrives at once.
+//!
+//! Docker 20.10 can skip more than that. If it rotates a file while it opens the log, it waits at
+//! the end of the old file until the next rotation, so a whole file is skipped after a line that
+//! was only a little late.
 
 use std::time::{Duration, SystemTime};
 
@@ -14,8 +18,14 @@ const SHORTEST: Duration = Duration::from_millis(20);
 /// A line must have been late by this part of the time to the next line.
 const PART: u32 = 2;
 
+/// The same, if the time is [`LONG`] and [`SOME_BYTES`] have come since the last examination.
+const SMALL_PART: u32 = 16;
+
 /// The next examination follows after so many bytes, so that an old log is not read many times.
 const BYTES: usize = 4 << 20;
+
+/// The bytes after which a line that was only a little late is examined.
+const SOME_BYTES: usize = 1 << 20;
 
 /// A time between two lines that is examined at once, also soon after an examination: in this time
 /// a daemon can write most of a file, which has 20 MB by default.
@@ -86,9 +96,11 @@ impl Lag {
         if let (Some((last, was_late)), false) = (self.last, self.is_paused) {
             let between = at.duration_since(last).unwrap_or_default();
             let was_late = was_late.saturating_sub(difference);
-            let may_skip = between >= SHORTEST && was_late >= between / PART;
-            let is_due = self.bytes >= BYTES || between >= LONG;
-            if may_skip && is_due && self.examined != Some(last) {
+            let may_skip = match was_late >= between / PART {
+                true => between >= LONG || (between >= SHORTEST && self.bytes >= BYTES),
+                false => between >= LONG && was_late >= between / SMALL_PART && self.bytes >= SOME_BYTES,
+            };
+            if may_skip && self.examined != Some(last) {
                 (self.bytes, self.examined) = (0, Some(last));
                 return true;
             }
@@ -145,6 +157,20 @@ mod tests {
             !lag.may_skip(after(3200), 1, after(3205)),
             "its lines were removed"
         );
+    }
+
+    /// Docker 20.10 skipped a file of 18,572 lines after a line that was late by a little.
+    #[test]
+    fn long_jump_after_a_line_that_was_little_late() {
+        for (bytes, expected) in [(SOME_BYTES, true), (SOME_BYTES - 1, false)] {
+            let mut lag = ours();
+            assert!(!lag.may_skip(after(1000), BYTES, after(3000)));
+            assert!(lag.may_skip(after(1600), 1, after(3000)));
+            assert!(!lag.may_skip(after(1600), bytes, after(3000)));
+            assert!(!lag.may_skip(after(1700), 0, after(1850)));
+            assert_eq!(lag.may_skip(after(3977), 1, after(3978)), expected);
+            assert!(!lag.may_skip(after(3977), 1, after(3979)), "again");
+        }
     }
 
     #[test]
