@@ -22,7 +22,15 @@ const CONNECT: &str = include_str!("connect.sh");
 const CONNECT_IN_PYTHON: &str = include_str!("connect.py");
 
 /// Succeeds if a program of the image can do this.
-const CAN_CONNECT: &str = "for program in socat nc python3 python bash; do command -v $program >/dev/null 2>&1 && exit; done; exit 1";
+const CAN_CONNECT: &str = "\
+for program in python3 python socat; do command -v $program >/dev/null 2>&1 && exit; done
+case $(nc --help 2>&1 </dev/null) in *BusyBox*) exit 0 ;; esac
+for program in bash nc; do command -v $program >/dev/null 2>&1 && exit 3; done
+exit 1";
+
+/// The exit code of [`CAN_CONNECT`] if the programs of the image only forward the end of the
+/// connection in one direction.
+const ONE_END: i32 = 3;
 
 /// The maximum number of open connections; further connections wait.
 const MOST: usize = 128;
@@ -54,12 +62,17 @@ pub(crate) async fn forward(
 
 async fn programs(start: &dyn Start) -> Result<Programs> {
     let mut looking = start.start(&Command::shell(CAN_CONNECT)).await?;
-    if looking.wait().await?.success() {
+    let found = looking.wait().await?;
+    if found.success() {
         return Ok(Programs::Image);
     }
-    let text = "no program of the image can connect to its port: it needs `sh`, and one of socat, nc, python3, python \
+    let text = "no program of the image can connect to its port: it needs `sh`, and one of python3, python, socat, nc \
                 or bash";
-    Programs::copy(start, &Error::new(ErrorKind::Unsupported, text)).await
+    let copied = Programs::copy(start, &Error::new(ErrorKind::Unsupported, text)).await;
+    match found.code {
+        ONE_END => Ok(copied.unwrap_or(Programs::Image)),
+        _ => copied,
+    }
 }
 
 async fn accept(start: Arc<dyn Start>, programs: Programs, listener: TcpListener, inside: (IpAddr, u16)) {

@@ -67,7 +67,7 @@ fi
 for program in socat 'nc -lk -s 127.0.0.1' 'nc -ll'; do
 	command -v ${program%% *} >/dev/null 2>&1 || continue
 	case $program in
-	socat) socat "TCP-LISTEN:$port,bind=127.0.0.1,fork,reuseaddr" "EXEC:sh $dir/call" 3>&- 5<&- & ;;
+	socat) socat -b 65536 "TCP-LISTEN:$port,bind=127.0.0.1,fork,reuseaddr" "EXEC:sh $dir/call" 3>&- 5<&- & ;;
 	*) $program -p "$port" -e sh "$dir/call" 3>&- 5<&- & ;;
 	esac
 	listener=$!

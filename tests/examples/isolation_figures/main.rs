@@ -1,14 +1,16 @@
 //! The figures of environments on a Docker daemon, each with its limit, in one run.
 //!
 //! ```sh
-//! cargo run --release -p tests --example isolation_figures -- unix:///var/run/docker.sock [IMAGE]
+//! cargo run --release -p tests --example isolation_figures -- unix:///var/run/docker.sock [IMAGE...]
 //! COMPOSE=/usr/libexec/docker/cli-plugins/docker-compose cargo run --release …
 //! ```
 //!
-//! With `COMPOSE`, a group of six services is also started with docker compose from the same file,
-//! and the containers of both are compared. `SOAK=1` adds 60 groups, one after the other, and 300
-//! environments. It fails if a limit is not kept, or if anything is left on the daemon or in this
-//! process. The load of the machine is printed, because it decides about the times.
+//! The image has a BusyBox; without an argument it is `busybox:latest`. With each further image,
+//! only the relays are measured. With `COMPOSE`, a group of six services is also started with
+//! docker compose from the same file, and the containers of both are compared. `SOAK=1` adds 60
+//! groups, one after the other, and 300 environments. It fails if a limit is not kept, or if
+//! anything is left on the daemon or in this process. The load of the machine is printed, because
+//! it decides about the times.
 
 #![allow(clippy::print_stdout)] // it prints figures
 
@@ -234,7 +236,9 @@ async fn main() -> Outcome<()> {
     work_limit::measure(&daemon, &mut figures).await?;
     services::measure(&daemon, &mut figures).await?;
     bundle::measure(&daemon, &mut figures).await?;
-    relays::measure(&daemon, &mut figures).await?;
+    for image in [daemon.image.clone()].into_iter().chain(arguments) {
+        relays::measure(&daemon, &image, &mut figures).await?;
+    }
     groups::measure(&daemon, &mut figures).await?;
     println!("load {}", load());
     let left = daemon.left().await?;

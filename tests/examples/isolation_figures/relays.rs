@@ -101,7 +101,8 @@ async fn forwarded(environment: &Environment) -> Outcome<f64> {
     }
 }
 
-pub(crate) async fn measure(daemon: &Daemon, figures: &mut Figures) -> Outcome<()> {
+pub(crate) async fn measure(daemon: &Daemon, image: &str, figures: &mut Figures) -> Outcome<()> {
+    println!("relays of {image}");
     let (manager, port) = (daemon.manager()?, service()?);
     // An image without nc has a BusyBox after its service is exposed.
     let serve = format!(
@@ -110,6 +111,7 @@ pub(crate) async fn measure(daemon: &Daemon, figures: &mut Figures) -> Outcome<(
         BYTES >> 16
     );
     let spec = EnvironmentSpec {
+        image: Some(image.to_owned()),
         network: NetworkSpec {
             mode: NetworkMode::Private,
             internal: true,
