@@ -110,9 +110,13 @@ mod tests {
         let asked = |secret| secrets(secret).unwrap().get(b"\x0a\x02id").unwrap();
         assert_eq!(asked(BuildSecret::File(path)), b"\x0a\x03a\0\xff");
         assert_eq!(asked(BuildSecret::Bytes(b"x".to_vec())), b"\x0a\x01x");
-        let value = std::env::var("CARGO_PKG_NAME").unwrap();
-        let read = asked(BuildSecret::Variable("CARGO_PKG_NAME".into()));
-        assert_eq!(&read[2..], value.as_bytes());
+        // The test may run without Cargo, which sets variables. A long value has a longer head.
+        let mut variables =
+            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+        if let Some((name, value)) = variables.find(|(_, value)| value.len() < 128) {
+            let read = asked(BuildSecret::Variable(name));
+            assert_eq!(&read[2..], value.as_encoded_bytes());
+        }
         let other = secrets(BuildSecret::Bytes(Vec::new())).unwrap().get(b"\x0a\x01x");
         assert_eq!(other.unwrap_err().code, Code::NotFound);
     }
