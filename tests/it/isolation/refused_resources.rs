@@ -88,7 +88,8 @@ async fn image_with_an_invalid_name_is_not_pulled() {
     let error = images.push("missing:1", |_| ()).await.unwrap_err();
     let text = chain(&error);
     assert!(text.contains("cannot push the image missing:1"), "{text}");
-    assert!(text.contains("does not exist locally"), "{text}");
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{text}");
+    assert!(text.contains("`isolate image ls` lists"), "{text}");
     let invalid = images.push("Not A Name", |_| ()).await.unwrap_err();
     assert_eq!(invalid.kind(), ErrorKind::InvalidInput, "{}", chain(&invalid));
     // The registry is that of the name.

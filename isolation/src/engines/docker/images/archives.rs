@@ -4,8 +4,8 @@ use engine_api::images::{LoadImages, SaveImages};
 use engine_api::{RawBytes, Upload};
 
 use super::super::diagnostics::to_error;
-use super::Images;
-use crate::error::{Error, Result};
+use super::{Images, absent, is_absent};
+use crate::error::Result;
 
 /// What a daemon reports about each image of an archive.
 const LOADED: [&str; 2] = ["Loaded image: ", "Loaded image ID: "];
@@ -13,22 +13,26 @@ const LOADED: [&str; 2] = ["Loaded image: ", "Loaded image ID: "];
 impl Images<'_> {
     /// Reads images as a tar archive, piece by piece, which [`load`](Self::load) and `docker load`
     /// take.
+    ///
+    /// # Errors
+    ///
+    /// The kind is [`NotFound`](crate::ErrorKind::NotFound) without one of the images.
     pub async fn save(&self, images: &[&str]) -> Result<RawBytes> {
         let docker = self.engine.docker().await?;
         let saved = docker.images().save_all(images, SaveImages::default()).await;
-        saved.map_err(|error| {
-            // Podman replies with 500.
-            let unknown = error
-                .message()
-                .is_some_and(|text| text.contains("image not known"));
-            let error = match unknown || error.is_not_found() {
-                true => {
-                    Error::not_found("the daemon does not have them all; `isolate image ls` lists the images")
+        match saved {
+            Ok(archive) => Ok(archive),
+            Err(error) => {
+                // Podman replies with 500.
+                let asks = error.status().is_some();
+                for image in images.iter().filter(|_| asks) {
+                    if is_absent(docker, image).await {
+                        return Err(absent().during("save the image", image));
+                    }
                 }
-                false => to_error(error),
-            };
-            error.during("save the images", &images.join(" "))
-        })
+                Err(to_error(error).during("save the images", &images.join(" ")))
+            }
+        }
     }
 
     /// Loads the images of an archive; returns their names, and the IDs of images without a name.

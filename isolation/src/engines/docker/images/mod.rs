@@ -31,6 +31,9 @@ mod remove;
 mod tag;
 mod tally;
 
+use engine_api::Docker;
+use engine_api::images::InspectImage;
+
 pub use build::BuiltImage;
 pub use build_spec::BuildSpec;
 pub use list::ImageEntry;
@@ -44,7 +47,8 @@ pub use registry_error::RegistryError;
 pub(super) use pull::{Found, Supply, Wanted, is_missing, missing};
 
 use super::DockerEngine;
-use crate::error::Result;
+use super::diagnostics::to_error;
+use crate::error::{Error, Result};
 
 /// The repository of images that this crate has built. No registry has the name `localhost`.
 const BUILT: &str = "localhost/isolate-build";
@@ -85,5 +89,27 @@ impl DockerEngine {
         names.validate()?;
         self.settings.image_names = names;
         Ok(self)
+    }
+}
+
+/// The error of a call about an image that the daemon does not have.
+fn absent() -> Error {
+    Error::not_found(
+        "the daemon has no such image; `isolate image ls` lists the images, `isolate image pull` or \
+         `isolate image build` provides one",
+    )
+}
+
+/// Whether the daemon answers that it has no such image.
+async fn is_absent(docker: &Docker, image: &str) -> bool {
+    let inspected = docker.images().inspect(image, InspectImage::default()).await;
+    inspected.is_err_and(|error| error.is_not_found())
+}
+
+/// The error of a call about an image that the daemon should have.
+fn local_error(error: engine_api::Error) -> Error {
+    match error.is_not_found() {
+        true => absent(),
+        false => to_error(error),
     }
 }

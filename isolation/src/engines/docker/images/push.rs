@@ -2,11 +2,10 @@
 
 use engine_api::images::PushImage;
 
-use super::super::diagnostics::to_error;
-use super::Images;
 use super::credentials::Login;
 use super::registry_error::RegistryError;
 use super::tally::Tally;
+use super::{Images, absent, is_absent};
 use crate::error::Result;
 use crate::events::PullProgress;
 
@@ -16,6 +15,7 @@ impl Images<'_> {
     ///
     /// # Errors
     ///
+    /// The kind is [`NotFound`](crate::ErrorKind::NotFound) if the daemon does not have the image.
     /// The source is a [`RegistryError`] if the registry is the reason.
     pub async fn push(&self, image: &str, mut on_progress: impl FnMut(&PullProgress)) -> Result<()> {
         let docker = self.engine.docker().await?;
@@ -38,11 +38,15 @@ impl Images<'_> {
                 pushed => break pushed,
             }
         };
-        let failed = |error: engine_api::Error| match error.is_not_found() {
-            true => to_error(error),
-            false => RegistryError::of(error, image, login.why),
-        };
-        pushed.map_err(|error| failed(error).during("push the image", image))?;
+        if let Err(error) = pushed {
+            // Docker reports a missing image in the stream, each store in other words.
+            let asks = error.kind() != engine_api::ErrorKind::InvalidInput;
+            let error = match asks && is_absent(docker, image).await {
+                true => absent(),
+                false => RegistryError::of(error, image, login.why),
+            };
+            return Err(error.during("push the image", image));
+        }
         on_progress(tally.complete());
         Ok(())
     }

@@ -2,9 +2,8 @@
 
 use engine_api::images::RemoveImage;
 
-use super::super::diagnostics::to_error;
-use super::Images;
-use crate::error::{Error, Result};
+use super::{Images, local_error};
+use crate::error::Result;
 
 impl Images<'_> {
     /// Removes an image, or one of its names while it has others; returns the names and IDs that
@@ -22,13 +21,7 @@ impl Images<'_> {
             ..RemoveImage::default()
         };
         let removed = docker.images().remove(image, options).await;
-        let removed = removed.map_err(|error| {
-            let error = match error.is_not_found() {
-                true => Error::not_found("the daemon has no such image; `isolate image ls` lists the images"),
-                false => to_error(error),
-            };
-            error.during("remove the image", image)
-        })?;
+        let removed = removed.map_err(|error| local_error(error).during("remove the image", image))?;
         let one = |item: engine_api::images::ImageRemoved| match item.untagged.is_empty() {
             true => item.deleted,
             false => item.untagged,
