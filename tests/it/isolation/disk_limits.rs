@@ -64,6 +64,13 @@ async fn environment_above_its_disk_limit_is_ended() {
     write(&environment, 4000).await;
     tokio::time::sleep(Duration::from_secs(30)).await;
     assert_eq!(environment.status(), Status::Running);
+    // While it is paused, no process writes, and nothing is measured.
+    environment.pause().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(20)).await;
+    fake.reset();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    assert_eq!(fake.requests(), [""; 0]);
+    environment.unpause().await.unwrap();
     write(&environment, 5000).await;
     settle().await;
     assert_eq!(environment.inspect().await.unwrap().status, Status::Stopped);
