@@ -262,6 +262,7 @@ impl From<isolation::Error> for CliError {
             }),
             // Their texts say what to do.
             isolation::ErrorKind::InvalidInput | isolation::ErrorKind::Conflict => cli,
+            isolation::ErrorKind::NotFound if error.source().is_none() => cli,
             _ => match error.diagnosis() {
                 Some(found) => {
                     let cause = found.cause;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use isolation::engines::docker::{DockerEngine, PullPolicy};
-use isolation::{Environment, Manager, ManagerOptions, Subscription};
+use isolation::{Environment, Group, Manager, ManagerOptions, Subscription};
 use serde_json::json;
 use tokio::fs::File;
 use tokio::io::{AsyncWriteExt, BufWriter};
@@ -93,6 +93,15 @@ impl Session {
     pub(crate) fn sandbox(&self) -> Result<&isolation::engines::sandbox::SandboxEngine, CliError> {
         let engine = self.manager.registry().get_as("sandbox");
         engine.ok_or_else(|| CliError::new("the engine sandbox is not registered"))
+    }
+
+    /// The group to which an environment belongs. While this process has it, a start of the
+    /// environment also starts the members again that have its network.
+    pub(crate) async fn group_of(&self, environment: &Environment) -> isolation::Result<Option<Group>> {
+        match &environment.spec().group {
+            Some(membership) => self.manager.group(&membership.group).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Calls `work` for each environment, and prints the name that the user gave. It continues

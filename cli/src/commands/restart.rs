@@ -10,6 +10,8 @@ use crate::parse;
 use crate::session::Session;
 
 /// Stop and start environments
+///
+/// Members of the same group that have the network of one are started again, too.
 #[derive(Debug, Args)]
 pub(crate) struct Restart {
     /// Time to end before the processes are killed: seconds, or 250ms, 30s; 0 kills at once
@@ -25,6 +27,7 @@ pub(crate) struct Restart {
 impl Restart {
     pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
         let restart = async |environment: &isolation::Environment| {
+            let _group = session.group_of(environment).await?;
             let grace = self.time.unwrap_or_else(|| environment.stop_grace());
             environment.restart(grace).await
         };

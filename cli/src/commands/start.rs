@@ -7,6 +7,8 @@ use crate::error::CliError;
 use crate::session::Session;
 
 /// Start environments, so that commands can run in them
+///
+/// Members of the same group that have the network of one, and run, are started again.
 #[derive(Debug, Args)]
 pub(crate) struct Start {
     /// Names or IDs of environments; a unique beginning of an ID is enough
@@ -16,7 +18,10 @@ pub(crate) struct Start {
 
 impl Start {
     pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
-        let start = async |environment: &isolation::Environment| environment.start().await;
+        let start = async |environment: &isolation::Environment| {
+            let _group = session.group_of(environment).await?;
+            environment.start().await
+        };
         session.each(&self.environments, console, start).await
     }
 }

@@ -50,8 +50,10 @@ impl Wait {
             let exit = match self.timeout {
                 Some(limit) => tokio::time::timeout(limit, ended).await.map_err(|_| {
                     let limit = limit.as_secs_f64();
-                    CliError::new(format!("the main process did not end within {limit} s"))
-                        .hint("give a longer --timeout, or stop it: isolate stop ENVIRONMENT")
+                    CliError::new(format!("the main process did not end within {limit} s")).hint(format!(
+                        "give a longer --timeout, or stop it: `isolate stop {}`",
+                        self.environment
+                    ))
                 })?,
                 None => ended.await,
             }?;

@@ -54,6 +54,25 @@ impl Project {
     }
 }
 
+/// After a restart, the network of the process before has gone.
+#[test]
+fn restart_includes_those_that_have_the_network() {
+    let project = Project::new(
+        r#"
+services:
+  web: {image: busybox, entrypoint: [sh, -c], command: ["sleep 100"]}
+  side: {image: busybox, entrypoint: [sh, -c], command: ["echo began; sleep 100"], network_mode: "service:web"}
+"#,
+    );
+    project.ok(&["up", "--name", "shop"]);
+    project.ok(&["restart", "-t", "0", "shop/web"]);
+    assert_eq!(project.ok(&["logs", "shop/side"]).matches("began").count(), 2);
+    project.ok(&["stop", "-t", "0", "shop/web"]);
+    project.ok(&["start", "shop/web"]);
+    assert_eq!(project.ok(&["logs", "shop/side"]).matches("began").count(), 3);
+    project.ok(&["down", "shop"]);
+}
+
 #[test]
 fn compose_file_of_the_directory_is_used() {
     let project = Project::new(COMPOSE);

@@ -29,7 +29,13 @@ fn environment_lives_through_many_processes() {
     );
     let early = workspace.isolate(&["exec", &id, "true"]);
     assert_eq!(early.code(), Some(125));
-    assert!(early.stderr().contains("start it first"), "{}", early.stderr());
+    assert!(
+        early
+            .stderr()
+            .contains("start it first: `isolate start 'web server'`"),
+        "{}",
+        early.stderr()
+    );
 
     assert_eq!(ok(&workspace, &["start", "web server"]), "web server");
     let script = "echo $MODE; pwd; echo kept > file; sleep 100000 >/dev/null 2>&1 &";

@@ -58,7 +58,7 @@ fn published_port_is_printed_alone() {
     service.ok(&["stop", "-t", "0", "web"]);
     assert_eq!(service.ok(&["port", "web"]), "");
     let error = service.fails(&["port", "web", "80"]);
-    assert!(error.contains("start it first"), "{error}");
+    assert!(error.contains("start it first: `isolate start web`"), "{error}");
 }
 
 #[test]
@@ -264,6 +264,8 @@ fn command_is_started_again_as_often_as_asked() {
     assert_eq!(ended.code(), Some(0), "{}", ended.stderr());
     let numbers: Vec<_> = ended.stdout().split_whitespace().map(str::to_owned).collect();
     assert_eq!(numbers, ["1", "2", "3"]);
+    let restarted = "warning: the environment was restarted: its main process ended: exit code 3";
+    assert_eq!(ended.stderr().matches(restarted).count(), 2, "{}", ended.stderr());
     let ended = run(&["--restart", "on-failure:1", "--recovery", "recreate"], count);
     assert_eq!(ended.code(), Some(3), "{}", ended.stderr());
     let numbers: Vec<_> = ended.stdout().split_whitespace().map(str::to_owned).collect();

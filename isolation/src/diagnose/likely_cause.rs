@@ -59,7 +59,7 @@ pub enum LikelyCause {
     LimitRejected,
     /// Another process has removed the environment.
     RemovedByOthers,
-    /// The user does not exist in the image.
+    /// The user or the group does not exist in the image.
     UserMissing,
     /// The working directory does not exist or is not a directory.
     WorkingDirectoryMissing,
@@ -140,10 +140,10 @@ impl LikelyCause {
             Self::VolumeMissing => ("the volume does not exist", "create the volume, or correct its name"),
             Self::MountSourceMissing => ("the source of a mount does not exist on the daemon's machine", "create it, or correct its path"),
             Self::MountTargetInvalid => ("a mount cannot replace what is at its target", "mount a file over a file, and a directory over a directory"),
-            Self::DeviceMissing => ("a device does not exist on the daemon's machine", "correct its path"),
+            Self::DeviceMissing => ("a device does not exist on the daemon's machine", "correct its path; containers get GPUs only with a driver for that"),
             Self::LimitRejected => ("a limit is not possible on the daemon's machine", "use a value in the range that the error names"),
             Self::RemovedByOthers => ("another process has removed the environment", "look for who removes containers, such as docker system prune, and create another"),
-            Self::UserMissing => ("the user does not exist in the image", "use a user of the image, or a number"),
+            Self::UserMissing => ("the user or the group does not exist in the image", "use one of the image, or a number"),
             Self::WorkingDirectoryMissing => ("the working directory cannot be used", "create the directory, or correct its path"),
             Self::ProgramMissing => ("the program does not exist in the environment", "correct its name, or install it in the image"),
             Self::ProgramNotExecutable => ("the program may not be executed", "make the file executable: chmod +x"),

@@ -42,6 +42,7 @@ pub(super) const OF_ERROR: &[Rule] = &[
             "gathering device information",
             "stat /dev/",
             "could not parse device",
+            "could not select device driver",
         ],
     ),
     (

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::first::{DESTROY, START, UNPAUSE};
 use super::status::Status;
 use crate::engine::capabilities::{Capabilities, Feature, IsolationLevel, MissingFeature};
 use crate::error::{Error, ErrorKind, Result};
@@ -46,9 +47,6 @@ pub(crate) fn isolation(engine: &str, has: IsolationLevel, required: Option<Isol
     Err(Error::new(ErrorKind::NoEngine, text))
 }
 
-/// The hint for [`Status::Paused`].
-pub(crate) const UNPAUSE: &str = "unpause it first";
-
 /// Fails unless the environment is running; the error names the required call.
 pub(crate) fn running(status: Status) -> Result<()> {
     match status {
@@ -62,7 +60,7 @@ pub(crate) fn running(status: Status) -> Result<()> {
 pub(super) fn runs(status: Status) -> Result<()> {
     match status {
         Status::Running | Status::Paused => Ok(()),
-        Status::Created | Status::Stopped => Err(Error::wrong_status(status, "start it first")),
+        Status::Created | Status::Stopped => Err(Error::wrong_status(status, START)),
         _ => exists(status),
     }
 }
@@ -91,7 +89,7 @@ pub(super) fn can_start(status: Status) -> Result<()> {
 pub(crate) fn exists(status: Status) -> Result<()> {
     match status {
         Status::Created | Status::Running | Status::Paused | Status::Stopped => Ok(()),
-        Status::Failed => Err(Error::wrong_status(status, "destroy it and create another")),
+        Status::Failed => Err(Error::wrong_status(status, DESTROY)),
         Status::Lost => Err(Error::lost()),
         Status::Destroying | Status::Destroyed => Err(Error::wrong_status(status, "create another")),
     }
@@ -155,7 +153,7 @@ mod tests {
         assert_eq!(running(Status::Lost).unwrap_err().kind(), ErrorKind::Lost);
         assert!(exists(Status::Stopped).is_ok());
         for (status, hint) in [
-            (Status::Created, "start it"),
+            (Status::Created, "`isolate start "),
             (Status::Running, "only a paused"),
             (Status::Stopped, "start it"),
             (Status::Destroyed, "create another"),

@@ -9,6 +9,7 @@ pub(crate) mod endpoint;
 pub(crate) mod evidence;
 mod execute;
 mod expose_host;
+pub(crate) mod first;
 mod health_count;
 pub(crate) mod id;
 pub(crate) mod joined_network;

@@ -4,6 +4,7 @@ use tokio::net::TcpStream;
 
 use super::checks;
 use super::endpoint::Endpoint;
+use super::first::START;
 use super::shared::Shared;
 use super::status::Status;
 use crate::engine::capabilities::Feature;
@@ -104,7 +105,7 @@ impl Shared {
                     one.port == port && one.protocol == protocol
                 };
                 Err(match self.spec.network.ports.iter().find(of_spec) {
-                    Some(_) => Error::wrong_status(Status::Stopped, "start it first"),
+                    Some(_) => Error::wrong_status(Status::Stopped, START),
                     None => Error::not_found(
                         "it is not published; publish it when the environment is created: -p, or `network.ports` of the specification",
                     ),

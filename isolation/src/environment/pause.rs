@@ -53,7 +53,10 @@ impl Shared {
             return Ok(());
         }
         if status == Status::Paused {
-            return Err(Error::wrong_status(status, "unpause resumes it"));
+            return Err(Error::wrong_status(
+                status,
+                "`isolate unpause ENVIRONMENT`, or Environment::unpause, resumes it",
+            ));
         }
         checks::running(status)?;
         match self.instance.pause() {

@@ -12,11 +12,40 @@ impl Shared {
     /// before, which has gone. An error of one is sent as an event.
     pub(super) fn restart_sharing(&self) -> BoxFuture<'_, ()> {
         Box::pin(async {
-            let others = self.sharing.all().into_iter();
-            for other in others.filter(|one| one.status().is_running()) {
+            for other in self.running_with_network() {
                 let _ = other.restart_with_network().await;
             }
         })
+    }
+
+    /// Those that have its network and run, each once: this process may have several handles of
+    /// one.
+    fn running_with_network(&self) -> Vec<Arc<Self>> {
+        let mut all = self.sharing.all();
+        all.retain(|one| one.status().is_running());
+        all.sort_by(|one, other| one.id.cmp(&other.id));
+        all.dedup_by(|one, other| one.id == other.id);
+        all
+    }
+
+    /// As [`restart_sharing`](Self::restart_sharing), without waiting for it: another process has
+    /// started this environment.
+    pub(crate) fn restart_sharing_later(&self) {
+        for other in self.running_with_network() {
+            other.follow_network();
+        }
+    }
+
+    /// Starts this environment again if it runs, without waiting for it: another process has
+    /// started the one whose network it has.
+    pub(crate) fn follow_network(self: &Arc<Self>) {
+        if self.status().is_running() {
+            let own = Arc::clone(self);
+            self.tasks.spawn(async move {
+                // An error was sent as an event.
+                let _ = own.restart_with_network().await;
+            });
+        }
     }
 
     /// Starts it again. Its readiness is not waited for: that may depend on the other one.

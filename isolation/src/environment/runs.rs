@@ -17,6 +17,17 @@ struct Counts {
     reported: u64,
     /// The number of the last run whose exit was sent.
     exited: u64,
+    /// How many calls of this process are starting it.
+    starting: u64,
+}
+
+/// A call of this process starts the environment, until this is dropped.
+pub(super) struct Starting<'a>(&'a Runs);
+
+impl Drop for Starting<'_> {
+    fn drop(&mut self) {
+        self.0.lock().starting -= 1;
+    }
 }
 
 impl Runs {
@@ -26,6 +37,7 @@ impl Runs {
             begun,
             reported: begun,
             exited: 0,
+            starting: 0,
         }))
     }
 
@@ -45,11 +57,25 @@ impl Runs {
         counts.exit(run)
     }
 
-    /// The engine has reported the start of the next run.
-    pub(crate) fn begin_reported(&self) {
+    /// A call of this process begins to start it.
+    pub(super) fn starting(&self) -> Starting<'_> {
+        self.lock().starting += 1;
+        Starting(self)
+    }
+
+    /// Whether no call of this process is starting it.
+    pub(super) fn is_started_by_others(&self) -> bool {
+        self.lock().starting == 0
+    }
+
+    /// The engine has reported the start of the next run; returns whether another process has
+    /// started it, and that is not known yet.
+    pub(crate) fn begin_reported(&self) -> bool {
         let mut counts = self.lock();
         counts.reported += 1;
+        let is_new = counts.reported > counts.begun;
         counts.begun = counts.begun.max(counts.reported);
+        is_new && counts.starting == 0
     }
 
     /// The engine has reported the end of a run; returns whether that is not known yet.
@@ -91,6 +117,19 @@ mod tests {
         );
         runs.begin_reported();
         assert!(runs.exit_reported() && !runs.exits(), "that of the second run");
+    }
+
+    #[test]
+    fn start_by_others_is_known_once() {
+        let runs = Runs::new(Status::Running);
+        assert!(runs.begin_reported(), "nobody here has started it");
+        let own = runs.starting();
+        assert!(!runs.is_started_by_others());
+        assert!(!runs.begin_reported(), "the report is earlier than the answer");
+        drop(own);
+        assert!(runs.is_started_by_others());
+        runs.begins();
+        assert!(!runs.begin_reported(), "a call has noticed it before");
     }
 
     #[test]

@@ -175,7 +175,12 @@ impl Shared {
             self.pauses.has_become(seen);
             match (from, seen) {
                 (Status::Paused, Status::Running) => self.emit(EventKind::Unpaused),
-                (_, Status::Running) => self.has_started(),
+                (_, Status::Running) => {
+                    self.has_started();
+                    if self.runs.is_started_by_others() {
+                        self.restart_sharing_later();
+                    }
+                }
                 (_, Status::Paused) => self.emit(EventKind::Paused),
                 (_, Status::Stopped) => self.emit(EventKind::Stopped),
                 (_, Status::Lost) => self.emit(EventKind::Lost),
@@ -194,7 +199,10 @@ impl Shared {
     ) -> Result<T> {
         let error = match result {
             Ok(value) => return Ok(value),
-            Err(error) => self.ended_by_supervision(error).during(operation, subject),
+            Err(error) => {
+                let error = self.ended_by_supervision(error).in_environment(self.name());
+                error.during(operation, subject)
+            }
         };
         if let Some(seen) = error.observed_status() {
             self.observe(seen);
@@ -271,6 +279,7 @@ impl Shared {
             return Ok(());
         }
         checks::can_start(status)?;
+        let _starting = self.runs.starting();
         self.answered(self.instance.start()).await?;
         self.supervision.is_started();
         match self.cell.advance(Status::Running) {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::attached_runs::AttachedRuns;
+use super::first::STOP;
 use super::run_events::ended;
 use super::shared::Shared;
 use super::status::Status;
@@ -73,12 +74,13 @@ impl Shared {
         let status = self.status();
         checks::can_start(status)?;
         if status.is_running() {
-            let why = "it runs already, so the beginning of its output is lost; stop it first";
+            let why = format!("it runs already, so the beginning of its output is lost; {STOP}");
             return Err(Error::new(ErrorKind::Conflict, why));
         }
         let Some(main) = self.instance.main() else {
             return Err(self.no_facet(Feature::MainProcess));
         };
+        let _starting = self.runs.starting();
         let execution = self.answered(main.start_attached()).await?;
         self.supervision.is_started();
         self.observe(Status::Running);

@@ -16,6 +16,7 @@ use std::fmt;
 
 use crate::diagnose::{Diagnosis, Evidence, LikelyCause, diagnose};
 use crate::engine::capabilities::{MissingFeature, RejectedEngine};
+use crate::environment::first;
 use crate::environment::status::Status;
 
 pub(crate) use cause::Cause;
@@ -66,15 +67,38 @@ impl Error {
         self
     }
 
+    /// Adds the name of the environment to a hint that names a command for it.
+    pub(crate) fn in_environment(mut self, name: &str) -> Self {
+        match &mut self.0.cause {
+            Cause::WrongStatus { hint, .. } => {
+                if let Some(named) = first::named(hint, name) {
+                    *hint = Cow::Owned(named);
+                }
+            }
+            Cause::Text { text, .. } => {
+                if let Some(named) = first::named(text, name) {
+                    *text = named;
+                }
+            }
+            _ => {}
+        }
+        self
+    }
+
     /// Adds the collected facts about the failure.
     pub(crate) fn with_evidence(mut self, evidence: Evidence) -> Self {
         self.0.evidence = Some(evidence);
         self
     }
 
-    /// Adds the engines that support the missing features.
-    pub(crate) fn with_alternatives(mut self, names: Vec<String>) -> Self {
-        if let Cause::Unsupported { alternatives, .. } = &mut self.0.cause {
+    /// Adds the engines that support the missing features. The engine itself has them on other
+    /// machines only: it has just found out that it does not.
+    pub(crate) fn with_alternatives(mut self, mut names: Vec<String>) -> Self {
+        if let Cause::Unsupported {
+            engine, alternatives, ..
+        } = &mut self.0.cause
+        {
+            names.retain(|name| name != engine);
             *alternatives = names;
         }
         self

@@ -31,6 +31,13 @@ fn unsupported_names_feature_reason_and_alternative() {
 }
 
 #[test]
+fn engine_is_no_alternative_to_itself() {
+    let names = vec!["basic".into(), "docker".into()];
+    let error = Error::unsupported("basic", vec![missing()]).with_alternatives(names);
+    assert_eq!(error.alternatives(), ["docker"]);
+}
+
+#[test]
 fn source_is_printed_by_debug_only() {
     let missing = io::Error::from(io::ErrorKind::NotFound);
     let error = Error::io("read", Path::new("/x"), missing).during("copy in", "a.txt");

@@ -4,6 +4,7 @@ use super::Manager;
 use super::list::{Listed, Standing};
 use crate::engine::Leftover;
 use crate::engine::context::Context;
+use crate::environment::first::as_word;
 use crate::environment::status::Status;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{EventKind, Subject};
@@ -31,7 +32,10 @@ impl Manager {
     async fn find_and_remove(&self, reference: &str, remove: Remove) -> Result<Listed> {
         let listed = self.find(reference).await?;
         if listed.status.is_some_and(Status::is_running) && !remove.force {
-            return Err(Error::invalid("the environment runs; stop it, or use --force"));
+            return Err(Error::invalid(format!(
+                "the environment runs; stop it first: `isolate stop {}`, or use --force",
+                as_word(reference)
+            )));
         }
         if let (Standing::Shared { users: 1.. }, false) = (listed.standing, remove.force) {
             return Err(Error::invalid("other processes use the environment; use --force"));

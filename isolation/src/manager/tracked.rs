@@ -76,11 +76,17 @@ impl Tracked {
     pub(super) fn know(&self, shared: &Arc<Shared>) {
         let mut state = self.lock();
         state.known.retain(|known| known.strong_count() > 0);
+        let others: Vec<Arc<Shared>> = state.known.iter().filter_map(Weak::upgrade).collect();
         state.known.push(Arc::downgrade(shared));
         drop(state);
-        let other = shared.spec.network.shares_with().and_then(|id| id.parse().ok());
-        if let Some(other) = other.and_then(|id| self.find(&id)) {
-            other.sharing.add(shared);
+        let shares = |one: &Shared, other: &Shared| one.spec.network.shares_with() == Some(other.id.as_str());
+        for other in &others {
+            if shares(shared, other) {
+                other.sharing.add(shared);
+            }
+            if shares(other, shared) {
+                shared.sharing.add(other);
+            }
         }
     }
 

@@ -15,7 +15,9 @@ impl Manager {
     /// environments of other processes and events with other causes than this manager: OOM kills,
     /// health, signals, starts, exits, removals. It also keeps
     /// [`Environment::status`](crate::Environment::status) of the environments up to date that this
-    /// manager has created or opened. It ends when the returned value is dropped.
+    /// manager has created or opened. If another process starts an environment again whose
+    /// [network](crate::NetworkMode::Environment) others of this manager have, those are started
+    /// again, too. It ends when the returned value is dropped.
     ///
     /// Each change is sent once: a second watch of an engine shares the first one, and a report
     /// about a call of this manager is not sent again.
@@ -135,7 +137,17 @@ impl Handler {
         let known = self.tracked.upgrade().and_then(|tracked| tracked.find(&id));
         let kind = match known.filter(|shared| shared.engine == self.engine) {
             Some(shared) => changed(&shared, observed).await,
-            None => Some(EventKind::from(observed)),
+            None => {
+                if observed == Observed::Started {
+                    let has_its_network =
+                        |one: &&Arc<Shared>| one.spec.network.shares_with() == Some(id.as_str());
+                    self.ours()
+                        .iter()
+                        .filter(has_its_network)
+                        .for_each(Shared::follow_network);
+                }
+                Some(EventKind::from(observed))
+            }
         };
         let engine = self.engine.clone();
         if let Some(kind) = kind {
@@ -153,7 +165,9 @@ async fn changed(shared: &Shared, observed: Observed) -> Option<EventKind> {
     match observed {
         Observed::Started => {
             let _ = shared.inspect().await;
-            shared.runs.begin_reported();
+            if shared.runs.begin_reported() {
+                shared.restart_sharing_later();
+            }
             None
         }
         Observed::Exited(exit) => {

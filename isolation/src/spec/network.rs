@@ -89,7 +89,10 @@ pub enum NetworkMode {
     /// name of a service. The two have the same addresses, names and ports, and reach each other at
     /// 127.0.0.1; the other one publishes the ports of both. It must run when this one starts.
     /// After each later start of the other one, a process that has both starts this one again,
-    /// because its network has gone.
+    /// because its network has gone. It notices a start by another process at the next
+    /// [`inspect`](crate::Environment::inspect) of the other one if that has stopped meanwhile, and
+    /// a restart by another process only during a [`Manager::watch`](crate::Manager::watch);
+    /// without it, restart this one, too.
     Environment(String),
 }
 

@@ -135,7 +135,8 @@ pub struct SecuritySpec {
     #[serde(skip_serializing_if = "is_default")]
     #[cfg_attr(feature = "schema", schemars(with = "Vec<String>"))]
     pub devices: Vec<Device>,
-    /// GPUs of the machine of the engine that processes may use.
+    /// GPUs of the machine of the engine that processes may use. Podman would drop the request, so
+    /// it is an error there.
     #[serde(skip_serializing_if = "is_default")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub gpus: Option<Gpus>,

@@ -54,7 +54,9 @@ async fn paused_environment_says_how_to_resume_it() {
     let error = environment.run(Command::new(["true"])).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::WrongStatus, "{}", chain(&error));
     assert!(
-        error.to_string().contains("is paused; unpause it first"),
+        error
+            .to_string()
+            .contains("is paused; unpause it first: `isolate unpause "),
         "{error}"
     );
     assert_eq!(environment.status(), Status::Paused);

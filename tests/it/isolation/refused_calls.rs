@@ -245,7 +245,7 @@ async fn copy_into_memory_needs_a_running_container() {
     let error = environment.copy_in(content, "/memory/file").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::WrongStatus, "{}", chain(&error));
     assert!(
-        chain(&error).contains("start the environment"),
+        chain(&error).contains("start it first: `isolate start "),
         "{}",
         chain(&error)
     );

@@ -7,7 +7,7 @@ use engine_api::containers::InspectContainer;
 use fake_engine::{FakeEngine, Fault};
 use isolation::{
     Command, ComposeFile, ComposeOptions, EngineChoice, Environment, EnvironmentSpec, ErrorKind, EventKind,
-    GroupSpec, Main, Manager, NetworkMode, NetworkSpec, Status, Subscription,
+    GroupSpec, Main, Manager, NetworkMode, NetworkSpec, Remove, Status, Subscription,
 };
 use tests::chain;
 use tokio::time::timeout;
@@ -90,7 +90,8 @@ async fn environment_without_a_network_to_share_is_an_error() {
     vpn.stop(Duration::ZERO).await.unwrap();
     let error = app.start().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::WrongStatus, "{}", chain(&error));
-    assert!(chain(&error).contains("start it first"), "{}", chain(&error));
+    let hint = format!("start that one first: `isolate start {}`", vpn.id());
+    assert!(chain(&error).contains(&hint), "{}", chain(&error));
     vpn.start().await.unwrap();
     app.start().await.unwrap();
     for options in [
@@ -139,6 +140,118 @@ async fn new_start_of_one_starts_the_others_again() {
     assert_eq!(output.stdout_text(), "again\n");
     drop((stopped, next, app, vpn));
     settle().await;
+    assert_eq!(fake.resources(), [""; 0]);
+}
+
+/// Waits until the environment has started again.
+async fn starts_again(events: &mut Subscription, environment: &Environment) {
+    while let Some(event) = events.next().await {
+        let event = event.unwrap();
+        if event.subject.environment_id() == Some(environment.id()) && event.kind == EventKind::Started {
+            return;
+        }
+    }
+    panic!("the events have ended");
+}
+
+#[tokio::test(start_paused = true)]
+async fn new_start_by_another_process_is_followed() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let (manager, elsewhere) = (on(&fake), on(&fake));
+    let _watching = manager.watch("docker").await.unwrap();
+    let vpn = made(&manager, spec()).await;
+    let other_vpn = made(&elsewhere, spec()).await;
+    let app = made(&manager, sharing(vpn.id().as_str())).await;
+    let next = made(&manager, sharing(other_vpn.id().as_str())).await;
+    let mut events = manager.subscribe();
+    let opened = elsewhere.open(vpn.id().as_str()).await.unwrap();
+    opened.restart(Duration::ZERO).await.unwrap();
+    starts_again(&mut events, &app).await;
+    assert_eq!(app.status(), Status::Running);
+    // This process has no handle of that one.
+    other_vpn.restart(Duration::ZERO).await.unwrap();
+    starts_again(&mut events, &next).await;
+    let mut events = manager.subscribe();
+    vpn.restart(Duration::ZERO).await.unwrap();
+    settle().await;
+    assert_eq!(starts(&mut events, &app).await, 1, "its own start is no news");
+    drop((next, app, opened, other_vpn, vpn));
+    settle().await;
+    assert_eq!(fake.resources(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn inspection_notices_a_start_by_another_process() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let manager = on(&fake);
+    let vpn = made(&manager, spec()).await;
+    let app = made(&manager, sharing(vpn.id().as_str())).await;
+    vpn.stop(Duration::ZERO).await.unwrap();
+    let elsewhere = on(&fake);
+    let opened = elsewhere.open(vpn.id().as_str()).await.unwrap();
+    opened.start().await.unwrap();
+    let mut events = manager.subscribe();
+    vpn.inspect().await.unwrap();
+    starts_again(&mut events, &app).await;
+    drop((app, opened, vpn));
+    settle().await;
+    assert_eq!(fake.resources(), [""; 0]);
+}
+
+/// Podman removes a container only after those that have its network.
+#[tokio::test(start_paused = true)]
+async fn removal_names_those_that_have_the_network() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let manager = on(&fake);
+    let vpn = made(&manager, spec()).await;
+    let named = EnvironmentSpec {
+        name: Some("app".to_owned()),
+        ..sharing(vpn.id().as_str())
+    };
+    let app = made(&manager, named).await;
+    let (own, of_app) = (
+        detail(&vpn, "container_id").await,
+        detail(&app, "container_id").await,
+    );
+    let stranger = "f".repeat(64);
+    let refuse = |dependents: &str| {
+        let message = format!(
+            "container {own} has dependent containers which must be removed before it: {dependents}: container \
+             already exists"
+        );
+        for _ in 0..50 {
+            fake.fail_next("DELETE", &own, Fault::internal_error(&message));
+        }
+    };
+    let name = detail(&vpn, "container").await;
+    for (dependents, words) in [
+        (
+            of_app.clone(),
+            "the environments app have its network; destroy them first".to_owned(),
+        ),
+        (
+            stranger.clone(),
+            format!("the containers {stranger} have its network"),
+        ),
+    ] {
+        refuse(&dependents);
+        for _ in 0..50 {
+            let message = format!("has dependent containers which must be removed before it: {dependents}");
+            fake.fail_next("DELETE", &name, Fault::internal_error(message));
+        }
+        let began = tokio::time::Instant::now();
+        let error = vpn.destroy().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Conflict, "{}", chain(&error));
+        assert!(chain(&error).contains(&words), "{}", chain(&error));
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+        // Another process reports the same.
+        let error = on(&fake).remove(vpn.id().as_str(), Remove { force: true }).await;
+        let error = error.unwrap_err();
+        assert!(chain(&error).contains(&words), "{}", chain(&error));
+        fake.reset();
+    }
+    app.destroy().await.unwrap();
+    vpn.destroy().await.unwrap();
     assert_eq!(fake.resources(), [""; 0]);
 }
 
@@ -197,9 +310,12 @@ async fn service_has_the_network_of_another_service() {
     assert_eq!(found.network_settings.networks.len(), 0);
     let networks = vpn.networks().await.unwrap();
     assert!(networks[0].aliases.contains(&"vpn".to_owned()), "{networks:?}");
-    // Another process ends it in the right order.
+    // Another process restarts both, and ends the group in the right order.
     let other = on(&fake);
     let opened = other.group("shop").await.unwrap();
+    let mut events = other.subscribe();
+    opened.get("vpn").unwrap().restart(Duration::ZERO).await.unwrap();
+    assert_eq!(starts(&mut events, opened.get("app").unwrap()).await, 1);
     let order: Vec<&str> = opened.services().map(|(name, _)| name).collect();
     assert_eq!(order.last(), Some(&"app"), "{order:?}");
     opened.down(Duration::ZERO).await.unwrap();

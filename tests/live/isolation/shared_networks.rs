@@ -85,6 +85,26 @@ async fn environment_has_the_network_of_another() {
     }
 }
 
+/// Docker removes the other one first; Podman does not, and says at once which ones come first.
+#[tokio::test]
+async fn removal_before_those_that_have_the_network() {
+    for subject in engines() {
+        let (manager, prefix) = manager(&subject);
+        let vpn = active(&manager, spec()).await;
+        let app = active(&manager, sharing(&vpn)).await;
+        if let Err(error) = vpn.destroy().await {
+            let text = one_line(&error);
+            assert_eq!(error.kind(), ErrorKind::Conflict, "{}: {text}", subject.name);
+            assert!(text.contains(app.name()), "{}: {text}", subject.name);
+            app.destroy().await.unwrap();
+            vpn.destroy().await.unwrap();
+        } else {
+            app.destroy().await.unwrap();
+        }
+        subject.until_nothing_is_left(&prefix).await;
+    }
+}
+
 const COMPOSE: &str = r"
 services:
   app:

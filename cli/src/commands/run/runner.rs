@@ -111,7 +111,11 @@ impl Runner<'_> {
         stop.check()?;
         let execution = stop.or(self.execute(environment, is_main)).await??;
         let proxy = SignalProxy::new(stop, self.console)?.supervised_by(environment);
-        let streamed = Box::pin(stream(execution, sink, self.command.timeout, proxy)).await;
+        let streaming = stream(execution, sink, self.command.timeout, proxy);
+        let streamed = match self.restarts {
+            true => Box::pin(self.reporting_restarts(Box::pin(streaming))).await,
+            false => Box::pin(streaming).await,
+        };
         if let Ok(Streamed::Interrupted(interrupted)) = streamed {
             return Err(interrupted.into());
         }
@@ -213,6 +217,27 @@ impl Runner<'_> {
                 }
                 interrupted = &mut late => return Err(interrupted.into()),
                 interrupted = stop.wait(), if display.is_pulling() => return Err(interrupted.into()),
+            }
+        }
+    }
+
+    /// Warns of each restart during `work`: what the command had in memory is lost.
+    async fn reporting_restarts<T>(&self, mut work: impl Future<Output = T> + Unpin) -> T {
+        let mut events = self.manager.subscribe();
+        let mut last = None;
+        loop {
+            tokio::select! {
+                // The events first: a restart is reported before the end that follows.
+                biased;
+                Some(Ok(event)) = events.next() => match event.kind {
+                    EventKind::Exited { exit } => last = Some(exit),
+                    EventKind::Restarted => self.console.warning(&match last.take() {
+                        Some(exit) => format!("the environment was restarted: its main process ended: {exit}"),
+                        None => "the environment was restarted".to_owned(),
+                    }),
+                    _ => {}
+                },
+                done = &mut work => return done,
             }
         }
     }

@@ -15,7 +15,7 @@ use super::oom::{CommandStart, Kills, ReportedKills};
 use super::shell_program::ShellProgram;
 use crate::BoxFuture;
 use crate::command::signal::Signal;
-use crate::environment::checks::UNPAUSE;
+use crate::environment::first::UNPAUSE;
 use crate::environment::name::Name;
 use crate::environment::status::Status;
 use crate::error::Error;

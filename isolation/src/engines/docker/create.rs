@@ -62,6 +62,7 @@ impl DockerEngine {
             let cpus = self.daemon().await?.cpus();
             limits::check_cpus(&new.spec.limits, cpus)?;
         }
+        profile::check_gpus(&spec.security, podman)?;
         let disk = self.disk_limit(docker, new, &spec).await?;
         check_subpaths(docker, &spec).await?;
         let start_interval = docker.version().await.map_err(to_error)? >= health::START_INTERVAL;

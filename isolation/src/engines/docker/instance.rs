@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use super::command_shell::CommandShells;
 use super::container::ContainerRef;
-use super::diagnostics::to_error;
 use super::launch::Launcher;
 use super::limits::read_back::ReadBack;
 use super::mount_table::MountTable;
@@ -16,7 +15,7 @@ use super::networks::OwnNetworks;
 use super::networks::join::Left;
 use super::owned::Owned;
 use super::remove::{self, Guard};
-use super::{exec, files, health, paths};
+use super::{dependents, exec, files, health, paths};
 use crate::BoxFuture;
 use crate::command::Command;
 use crate::command::execution::Execution;
@@ -29,6 +28,7 @@ use crate::engine::instance::{
 };
 #[cfg(unix)]
 use crate::engine::saves::Saves;
+use crate::environment::first::START;
 use crate::environment::status::Status;
 use crate::error::{Error, Result};
 use crate::files::{CopySource, FileKind};
@@ -114,7 +114,7 @@ impl DockerInstance {
             None => Ok(()),
             Some(late) => {
                 let hint = format!(
-                    "{} is in memory, so it is copied after the start; start it first, or copy then",
+                    "{} is in memory, so it is copied after the start; {START}",
                     late.target
                 );
                 Err(Error::wrong_status(Status::Created, hint))
@@ -220,7 +220,9 @@ impl Instance for DockerInstance {
             }
             let (docker, made_id) = (&self.container.docker, &self.container.made_id);
             let removed = remove::remove_made(docker, self.container.id(), made_id).await;
-            removed.map_err(to_error)?;
+            if let Err(error) = removed {
+                return Err(dependents::removal_error(docker, error).await);
+            }
             for owned in self.all_networks().chain(&self.owned) {
                 owned.remove().await?;
             }

@@ -34,10 +34,11 @@
 
 use std::collections::BTreeMap;
 
-use engine_api::containers::{ContainerConfig, ContainerSummary, PortSummary, RunState};
+use engine_api::containers::{ContainerConfig, ContainerSummary, RunState};
 use serde_json::Value;
 
 use super::NAME as ENGINE;
+use super::listed_ports;
 use crate::environment::id::EnvironmentId;
 use crate::environment::status::Status;
 use crate::environment::summary::EnvironmentSummary;
@@ -210,17 +211,18 @@ pub(super) fn read(container: &ContainerSummary, prefix: &str) -> Option<Environ
     let label = |key: &str| container.labels.get(key).cloned();
     let id: EnvironmentId = label(ENVIRONMENT)?.parse().ok()?;
     let name = label(NAME).unwrap_or_default();
+    let status = status(&container.state);
     Some(EnvironmentSummary {
         name: current_name(container.plain_name(), prefix, &id, name),
         id,
         engine: ENGINE.to_owned(),
-        status: status(&container.state),
+        status,
         image: Some(container.image.clone()),
         owner: label(OWNER),
         session: label(SESSION),
         created: u64::try_from(container.created).ok(),
         exit_code: exit_code(&container.status),
-        ports: container.ports.iter().map(port).collect(),
+        ports: listed_ports::of(container, status),
     })
 }
 
@@ -228,22 +230,6 @@ pub(super) fn read(container: &ContainerSummary, prefix: &str) -> Option<Environ
 fn exit_code(status: &str) -> Option<i32> {
     let rest = status.strip_prefix("Exited (")?;
     rest.split(')').next()?.parse().ok()
-}
-
-/// A port as the docker command writes it.
-fn port(port: &PortSummary) -> String {
-    let PortSummary {
-        ip,
-        private_port,
-        protocol,
-        ..
-    } = port;
-    let protocol = protocol.as_ref();
-    match port.public_port {
-        Some(public) if ip.contains(':') => format!("[{ip}]:{public}->{private_port}/{protocol}"),
-        Some(public) => format!("{ip}:{public}->{private_port}/{protocol}"),
-        None => format!("{private_port}/{protocol}"),
-    }
 }
 
 /// The name of the environment now, by the name of its container. The name at its creation is in a
@@ -376,22 +362,5 @@ mod tests {
         let spec = EnvironmentSpec { labels, ..spec() };
         let error = of(&EnvironmentId::random(), "web", &spec).unwrap_err();
         assert!(error.to_string().contains(SESSION), "{error}");
-    }
-
-    #[test]
-    fn port_is_shown_as_docker_does() {
-        for (json, shown) in [
-            (r#"{"PrivatePort": 80, "Type": "tcp"}"#, "80/tcp"),
-            (
-                r#"{"IP": "0.0.0.0", "PrivatePort": 80, "PublicPort": 8080, "Type": "tcp"}"#,
-                "0.0.0.0:8080->80/tcp",
-            ),
-            (
-                r#"{"IP": "::1", "PrivatePort": 53, "PublicPort": 5353, "Type": "udp"}"#,
-                "[::1]:5353->53/udp",
-            ),
-        ] {
-            assert_eq!(port(&engine_api::from_json(json.as_bytes()).unwrap()), shown);
-        }
     }
 }

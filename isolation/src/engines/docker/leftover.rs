@@ -7,7 +7,7 @@ use engine_api::containers::RunState;
 
 use super::diagnostics::to_error;
 use super::owned::{self, Kind};
-use super::{DockerEngine, listed, publish, remove, volume_directory};
+use super::{DockerEngine, dependents, listed, publish, remove, volume_directory};
 use crate::engine::Leftover;
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::entry::Resource;
@@ -26,7 +26,9 @@ impl DockerEngine {
                 // Podman kills no paused container. Somebody else may have resumed or ended it.
                 let _ = docker.containers().unpause(&container.id).await;
             }
-            remove::remove(docker, &container.id).await.map_err(to_error)?;
+            if let Err(error) = remove::remove(docker, &container.id).await {
+                return Err(dependents::removal_error(docker, error).await);
+            }
         }
         for resource in leftover.resources {
             found |= self.remove_resource(leftover, resource).await?;

@@ -2,12 +2,13 @@
 
 use engine_api::containers::{DeviceMapping, DeviceRequest, HostConfig};
 
+use crate::error::{Error, ErrorKind, Result};
 use crate::spec::EnvironmentSpec;
 use crate::spec::device::{Device, Gpus};
 use crate::spec::limits::ResourceLimits;
 use crate::spec::mount::Mount;
 use crate::spec::network::NetworkMode;
-use crate::spec::security::{self, SecurityProfile, plain_capability};
+use crate::spec::security::{self, SecurityProfile, SecuritySpec, plain_capability};
 
 /// The kernel capabilities of the standard profile; all others are dropped.
 ///
@@ -106,6 +107,19 @@ fn mapping(device: &Device) -> DeviceMapping {
         path_on_host: device.source.clone(),
         path_in_container: device.target.clone(),
         cgroup_permissions: device.permissions.clone(),
+    }
+}
+
+/// Rejects a request for GPUs that Podman would drop.
+pub(super) fn check_gpus(security: &SecuritySpec, podman: bool) -> Result<()> {
+    match &security.gpus {
+        Some(gpus) if podman => {
+            let text = format!(
+                "Podman drops the request for GPUs ({gpus}) without an error; remove it, or use Docker"
+            );
+            Err(Error::new(ErrorKind::Unsupported, text))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -285,6 +299,19 @@ mod tests {
             (gpus("device=0").count, gpus("all").count, gpus("2").count),
             (0, -1, 2)
         );
+    }
+
+    #[test]
+    fn gpus_that_would_be_dropped_are_an_error() {
+        let with = SecuritySpec {
+            gpus: Some("all".parse().unwrap()),
+            ..SecuritySpec::default()
+        };
+        let error = check_gpus(&with, true).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+        assert!(error.to_string().contains("GPUs (all)"), "{error}");
+        assert!(check_gpus(&with, false).is_ok());
+        assert!(check_gpus(&SecuritySpec::default(), true).is_ok());
     }
 
     #[test]

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use super::busy::{self, Busy};
 use super::cleanup::{self, Job};
+use super::dependents;
 use super::diagnostics::to_error;
 use super::made_id::MadeId;
 use crate::creator::Creator;
@@ -19,6 +20,10 @@ use crate::journal::{Hold, Journal};
 
 /// How long a removal is retried.
 pub(super) const RETRY_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long a removal is retried if other containers have the network of this one, and this process
+/// does not remove them: another process may be doing so.
+const DEPENDENTS_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How long a container that may still appear is looked for.
 const MAY_APPEAR: Duration = Duration::from_secs(5);
@@ -36,11 +41,13 @@ const THOROUGH: RemoveContainer = RemoveContainer {
 /// A container that does not exist (404) is a success. If another removal is in progress (409),
 /// this waits for its end.
 pub(super) async fn remove(docker: &Docker, container: &str) -> engine_api::Result<()> {
+    let _busy = Busy::with(&[container.to_owned()]);
     attempt(docker, container, Absence::default()).await.map(drop)
 }
 
 /// The same for a container that somebody else may have renamed.
 pub(super) async fn remove_made(docker: &Docker, container: &str, made: &MadeId) -> engine_api::Result<()> {
+    let _busy = busy_with(made);
     attempt_made(docker, container, made, Absence::default()).await
 }
 
@@ -49,6 +56,11 @@ pub(super) async fn remove_made(docker: &Docker, container: &str, made: &MadeId)
 struct Absence {
     container: Duration,
     engine: Duration,
+}
+
+/// Marks a container as one that this process removes.
+fn busy_with(made: &MadeId) -> Busy {
+    Busy::with(made.get().as_slice())
 }
 
 async fn attempt_made(
@@ -86,9 +98,7 @@ async fn attempt(docker: &Docker, container: &str, absence: Absence) -> engine_a
             if over >= absence.engine {
                 return Err(error);
             }
-        } else if over >= RETRY_TIMEOUT
-            || !(error.is_conflict() || error.is_transient() || has_dependents(&error))
-        {
+        } else if over >= patience(&error) {
             // A conflict: another removal is in progress. Podman does not kill a paused container.
             if resumed || docker.containers().unpause(container).await.is_err() {
                 return Err(error);
@@ -102,11 +112,15 @@ async fn attempt(docker: &Docker, container: &str, absence: Absence) -> engine_a
     }
 }
 
-/// Whether other containers have the network of this one: Podman removes it only after them. They
-/// may be about to be removed, too.
-fn has_dependents(error: &engine_api::Error) -> bool {
-    let message = error.message().unwrap_or_default();
-    message.contains("has dependent containers")
+/// How long a removal that has failed with this error is retried.
+fn patience(error: &engine_api::Error) -> Duration {
+    let dependents = dependents::of(error);
+    match dependents.is_empty() {
+        false if dependents::are_busy(&dependents) => RETRY_TIMEOUT,
+        false => DEPENDENTS_TIMEOUT,
+        true if error.is_conflict() || error.is_transient() => RETRY_TIMEOUT,
+        true => Duration::ZERO,
+    }
 }
 
 /// A container that is removed when this is dropped.
@@ -258,6 +272,7 @@ fn job(
                 engine: limit,
             };
             let removal = async {
+                let _busy = busy_with(&made_id);
                 let removed = attempt_made(&docker, &container, &made_id, absence).await;
                 removed.map_err(to_error)
             };

@@ -130,7 +130,7 @@ impl StagedCopy {
             Ok(container) if container.state.paused => self.container.is_paused(),
             _ => Error::wrong_status(
                 Status::Stopped,
-                "the daemon does not see this place; start the environment, then copy",
+                "the daemon does not see this place; start it first: `isolate start ENVIRONMENT`, or Environment::start",
             ),
         }
     }

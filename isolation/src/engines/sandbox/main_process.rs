@@ -24,6 +24,7 @@ use crate::command::exit_status::ExitStatus;
 use crate::command::signal::Signal;
 use crate::engine::instance::MainProcess;
 use crate::engines::host::blocking;
+use crate::environment::first::{START, STOP};
 use crate::environment::status::Status;
 use crate::error::{Error, ErrorKind, Result};
 use crate::spec::main_process::Main;
@@ -85,7 +86,7 @@ impl SandboxInstance {
         match self.begin_main(&command, Role::AttachedMain).await? {
             None => Err(Error::new(
                 ErrorKind::Conflict,
-                "it runs already, so the beginning of its output is lost; stop it first",
+                format!("it runs already, so the beginning of its output is lost; {STOP}"),
             )),
             Some(begun) => {
                 if matches!(begun, Begun::Runs(..)) {
@@ -144,7 +145,7 @@ impl SandboxInstance {
                 // Another process starts it again.
                 Seen::NotStarted if ran => tokio::time::sleep(LOOK).await,
                 Seen::NotStarted => {
-                    let error = Error::wrong_status(Status::Created, "start it first");
+                    let error = Error::wrong_status(Status::Created, START);
                     return Err(error.observed(Status::Created));
                 }
             }

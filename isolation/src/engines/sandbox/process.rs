@@ -33,6 +33,7 @@ use crate::command::terminal::TerminalSize;
 use crate::engines::host::blocking;
 use crate::engines::host::output::Outputs;
 use crate::engines::shell::KnownPrograms;
+use crate::environment::first::START;
 use crate::environment::id::random_hex;
 use crate::environment::status::Status;
 use crate::error::{Error, ErrorKind, Result};
@@ -99,7 +100,7 @@ async fn begin(
     let owner = run_as.map(|run_as| run_as.owner).or(layout.identity().owner());
     let terminal = match command.terminal {
         Some(size) => {
-            let stopped = || Error::wrong_status(Status::Stopped, "start it first").observed(Status::Stopped);
+            let stopped = || Error::wrong_status(Status::Stopped, START).observed(Status::Stopped);
             let process = Process::of(&layout).ok_or_else(stopped)?;
             let is_mapped = matches!(layout.identity(), Identity::Mapped { .. });
             let terminal = Terminal::open(process, owner.filter(|_| !is_mapped), size).map_err(failed)?;
@@ -190,7 +191,7 @@ pub(super) fn ended(layout: &Layout, error: io::Error) -> Error {
             Error::new(ErrorKind::Conflict, why)
         }
         Some(_) => Error::engine(NAME, error),
-        None => Error::wrong_status(Status::Stopped, "start it first").observed(Status::Stopped),
+        None => Error::wrong_status(Status::Stopped, START).observed(Status::Stopped),
     }
 }
 
@@ -317,7 +318,7 @@ impl SandboxProcess {
                 NAME,
                 "the shell that waits for the command was killed; how the command ended is unknown",
             ),
-            None => Error::wrong_status(Status::Stopped, "start it again").observed(Status::Stopped),
+            None => Error::wrong_status(Status::Stopped, START).observed(Status::Stopped),
         }
     }
 

@@ -25,6 +25,7 @@ use super::options::SandboxOptions;
 use super::system_calls;
 use super::user::{RunAs, User};
 use crate::engines::host::cgroup::Cgroup;
+use crate::environment::first::START;
 use crate::environment::id::{EnvironmentId, random_hex};
 use crate::environment::status::Status;
 use crate::error::{Error, ErrorKind, Result};
@@ -217,9 +218,9 @@ impl Sandboxed {
         if self.layout.identity() == Identity::Caller {
             return Ok(None);
         }
-        let process = self.process().ok_or_else(|| {
-            Error::wrong_status(Status::Stopped, "start it first").observed(Status::Stopped)
-        })?;
+        let process = self
+            .process()
+            .ok_or_else(|| Error::wrong_status(Status::Stopped, START).observed(Status::Stopped))?;
         let read = |path| self.inside(|| read_text(self.place_in(Some(process), path, false)));
         User::find(user, &read("/etc/passwd")?, &read("/etc/group")?)?.run_as(&self.layout)
     }

@@ -78,7 +78,10 @@ impl<'a> Reading<'a> {
             Value::Null => {}
             Value::Text(text) => match interpolate(text, self.known, &mut self.unset) {
                 Ok(replaced) => *text = replaced,
-                Err(why) => self.fault(node.line, path, &why),
+                Err(why) => {
+                    let path = if path.is_empty() { "the file" } else { path };
+                    self.fault(node.line, path, &why);
+                }
             },
             Value::List(items) => {
                 for (at, item) in items.iter_mut().enumerate() {

@@ -296,6 +296,7 @@ fn faults_are_named_without_values() {
         ("services: {a: {image: x, restart: hunter2}}", "unless-stopped"),
         ("services: {a: {image: [hunter2]}}", "a text is expected"),
         ("services: {a: hunter2}", "a mapping is expected"),
+        ("hunter2 $ ", "line 1: the file: a single $ names no variable"),
         (
             "services: {a: {image: \"${B?set it}\"}}",
             "services.a.image: the variable B is not set",

@@ -27,6 +27,7 @@ use crate::engine::Engine;
 use crate::engines::SANDBOX;
 use crate::environment::Environment;
 use crate::environment::checks;
+use crate::environment::first::{START, UNPAUSE};
 use crate::environment::status::Status;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::EventKind;
@@ -254,10 +255,10 @@ impl Manager {
         }
         if source.status() != Status::Running {
             let hint = match source.status() {
-                Status::Paused => checks::UNPAUSE,
-                _ => "start it: the commands of a migration run in it",
+                Status::Paused => UNPAUSE.to_owned(),
+                _ => format!("the commands of a migration run in it; {START}"),
             };
-            return Err(Error::wrong_status(source.status(), hint));
+            return Err(Error::wrong_status(source.status(), hint).in_environment(source.name()));
         }
         Box::pin(self.prepare_directory(source, &engine, options, purpose)).await
     }

@@ -135,6 +135,12 @@ pub(super) const REFUSALS: &[Refusal] = &[
     (
         START,
         500,
+        "could not select device driver \"\" with capabilities: [[gpu]]",
+        DeviceMissing,
+    ),
+    (
+        START,
+        500,
         "error setting rlimits for ready process: error setting rlimit type 7: operation not permitted",
         LimitRejected,
     ),

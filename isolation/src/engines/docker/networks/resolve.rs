@@ -9,6 +9,7 @@ use crate::engines::docker::diagnostics::to_error;
 use crate::engines::docker::labels;
 use crate::engines::docker::owned::Kind;
 use crate::engines::docker::resources;
+use crate::environment::first::as_word;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The network with this name on the daemon, or with this name or ID among those of this program.
@@ -33,7 +34,8 @@ pub(in crate::engines::docker) async fn resolve(docker: &Docker, reference: &str
     let ours = listed.iter().filter_map(info).collect();
     let found = resources::find(Kind::Network, ours, reference).map_err(|error| match error.kind() {
         ErrorKind::NotFound => Error::not_found(format!(
-            "the network {reference} does not exist; create it: isolate network create {reference}"
+            "the network {reference} does not exist; create it: `isolate network create {}`",
+            as_word(reference)
         )),
         _ => error,
     })?;

@@ -62,7 +62,10 @@ pub(in crate::engines::docker) async fn is_outdated(
 ) -> Result<bool> {
     let found = container_of(&container.docker, prefix, other).await?;
     if found.container.state != RunState::Running {
-        let text = format!("the environment {other}, whose network it has, does not run; start it first");
+        let text = format!(
+            "the environment {other}, whose network it has, does not run; start that one first: `isolate start \
+             {other}`, or Environment::start"
+        );
         return Err(Error::new(ErrorKind::WrongStatus, text));
     }
     let own = container.inspect().await.map_err(to_error)?;

@@ -1,0 +1,66 @@
+//! The containers that have the network of another one: Podman removes that one only after them.
+
+use engine_api::Docker;
+use engine_api::containers::InspectContainer;
+
+use super::diagnostics::to_error;
+use super::{busy, labels};
+use crate::error::{Error, ErrorKind};
+
+/// What Podman reports about such a container; a list of IDs follows.
+const BEFORE: &str = "has dependent containers which must be removed before it: ";
+
+/// The length of an ID.
+const ID: usize = 64;
+
+/// The IDs of the containers that must be removed first; empty for other errors.
+pub(super) fn of(error: &engine_api::Error) -> Vec<String> {
+    let message = error.message().unwrap_or_default();
+    let listed = message.split_once(BEFORE).map_or("", |(_, listed)| listed);
+    let words = listed.split(|one: char| !one.is_ascii_hexdigit());
+    words.filter(|word| word.len() == ID).map(str::to_owned).collect()
+}
+
+/// Whether this process is removing one of them.
+pub(super) fn are_busy(dependents: &[String]) -> bool {
+    dependents.iter().any(|id| busy::is_busy(id))
+}
+
+/// The error of a removal. It names the environments that must be destroyed first.
+pub(super) async fn removal_error(docker: &Docker, error: engine_api::Error) -> Error {
+    let (mut environments, mut others) = (Vec::new(), Vec::new());
+    for id in of(&error) {
+        let inspected = docker
+            .containers()
+            .inspect(&id, InspectContainer::default())
+            .await;
+        // One that has ended meanwhile, or cannot be inspected, has only its ID.
+        let Ok(container) = inspected else {
+            others.push(id);
+            continue;
+        };
+        let label = |key: &str| container.config.labels.get(key).cloned();
+        match (label(labels::ENVIRONMENT), label(labels::NAME)) {
+            (Some(id), name) => environments.push(name.filter(|name| !name.is_empty()).unwrap_or(id)),
+            (None, _) => others.push(container.name.trim_start_matches('/').to_owned()),
+        }
+    }
+    let mut first = Vec::new();
+    if !environments.is_empty() {
+        first.push(format!(
+            "the environments {} have its network; destroy them first: `isolate rm --force`, or \
+             Environment::destroy",
+            environments.join(", ")
+        ));
+    }
+    if !others.is_empty() {
+        first.push(format!(
+            "the containers {} have its network; remove them first",
+            others.join(", ")
+        ));
+    }
+    match first.is_empty() {
+        true => to_error(error),
+        false => Error::new(ErrorKind::Conflict, first.join("; ")),
+    }
+}
