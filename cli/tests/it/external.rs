@@ -139,7 +139,12 @@ async fn program_that_does_not_keep_to_the_protocol() {
                 r#"while read -r line; do echo '{"id": 3, "result": {"strange": 1}}'; done"#,
             ),
             ErrorKind::Engine,
-            &["cannot be read"],
+            &["the request 3 that cannot be read: environments: it is missing"],
+        ),
+        (
+            r#"read -r line; echo '{"id": 1, "output": {"stdout": {"text": 5}}}'; sleep 1000"#.to_owned(),
+            ErrorKind::Unavailable,
+            &["invalid message: the answer to the request 1: output.stdout.text: a text is expected"],
         ),
         (
             r#"read -r line; echo '{"error": {"kind": "io", "message": "no disk"}}'; sleep 1000"#.to_owned(),

@@ -8,26 +8,8 @@ use tempfile::TempDir;
 
 use crate::support::{Ended, Workspace};
 
-/// Directories of dpkg and apt, the user of apt, and a directory with two versions of a package.
-const APT: &str = r#"set -e
-mkdir -p /etc/apt/apt.conf.d /etc/apt/preferences.d /var/lib/dpkg/info /var/lib/dpkg/updates /repository \
-    /var/lib/apt/lists/partial /var/cache/apt/archives/partial /var/log/apt
-touch /var/lib/dpkg/status
-echo '_apt:x:42:65534::/nonexistent:/usr/sbin/nologin' >>/etc/passwd
-echo 'deb [trusted=yes] file:/repository ./' >/etc/apt/sources.list
-cd /repository
-for version in 1.0 2.0; do
-    mkdir -p /build/DEBIAN /build/opt/probe
-    printf '%s\n' 'Package: probe-deb' "Version: $version" 'Architecture: all' 'Maintainer: x <x@x.test>' \
-        'Description: x' >/build/DEBIAN/control
-    echo $version >/build/opt/probe/version
-    dpkg-deb --root-owner-group --build /build . >/dev/null
-    rm -r /build
-    file=probe-deb_${version}_all.deb
-    { dpkg-deb -f $file; echo "Filename: ./$file"; echo "Size: $(stat -c %s $file)"
-      echo "SHA256: $(sha256sum <$file | cut -d ' ' -f 1)"; echo; } >>Packages
-done
-chmod -R a+rX /repository"#;
+/// Makes a repository of apt; the tests of the library use it, too.
+const APT: &str = include_str!("../../../isolation/tests/sandbox/apt_repository.sh");
 
 /// Packs two versions of a package with one program.
 const NPM: &str = r#"set -e

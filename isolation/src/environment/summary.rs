@@ -1,5 +1,7 @@
 //! An entry of a list of environments.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use serde::{Deserialize, Serialize};
 
 use super::id::EnvironmentId;
@@ -32,4 +34,10 @@ pub struct EnvironmentSummary {
     /// Its ports: `127.0.0.1:8080->80/tcp`, or `80/tcp` for one that is not published.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<String>,
+}
+
+/// The time now, in seconds since 1970; `None` if the clock is before.
+pub(crate) fn now() -> Option<u64> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    Some(since.as_secs())
 }

@@ -23,6 +23,9 @@ pub(crate) struct Entry {
     pub(crate) image: Option<String>,
     #[serde(default)]
     pub(crate) session: Option<String>,
+    /// When its creation began, in seconds since 1970.
+    #[serde(default)]
+    pub(crate) created: Option<u64>,
     pub(crate) lifetime: Lifetime,
     /// The process that creates the environment.
     pub(crate) owner: Process,

@@ -15,6 +15,7 @@ fn entry(id: &EnvironmentId) -> Entry {
         address: "/tmp".into(),
         image: None,
         session: Some("s".into()),
+        created: Some(1_700_000_000),
         lifetime: Lifetime::Owner,
         owner: Process::current(),
         resources: Vec::new(),

@@ -147,7 +147,7 @@ impl Listed {
             image: entry.image.clone(),
             owner: None,
             session: entry.session.clone(),
-            created: None,
+            created: entry.created,
             exit_code: None,
             ports: Vec::new(),
             standing,

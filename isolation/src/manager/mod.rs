@@ -51,7 +51,7 @@ use crate::environment::runs::Runs;
 use crate::environment::shared::{Owner, Shared};
 use crate::environment::sharing::Sharing;
 use crate::environment::status::{Status, StatusCell};
-use crate::environment::summary::EnvironmentSummary;
+use crate::environment::summary::{self, EnvironmentSummary};
 use crate::environment::supervision::Supervision;
 use crate::environment::tasks::Tasks;
 use crate::environment::{checks, disk};
@@ -219,6 +219,7 @@ impl Manager {
             address,
             image: spec.image.clone(),
             session: spec.session.clone(),
+            created: summary::now(),
             // The owner removes it until its creation is complete, even if its lifetime is `Kept`.
             lifetime: Lifetime::Owner,
             owner: Process::current(),

@@ -15,6 +15,7 @@ use crate::environment::Environment;
 use crate::environment::checks;
 use crate::environment::id::EnvironmentId;
 use crate::environment::status::Status;
+use crate::environment::summary;
 use crate::environment::usage::Usage;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{EventKind, Subject};
@@ -167,6 +168,7 @@ impl Manager {
             address: claim.address.clone(),
             image: claim.spec.image.clone(),
             session: None,
+            created: summary::now(),
             lifetime: Lifetime::Shared,
             owner: Process::current(),
             resources: Vec::new(),

@@ -15,6 +15,7 @@
 pub(crate) mod answer;
 pub(crate) mod call;
 pub(crate) mod data;
+pub(crate) mod faults;
 pub(crate) mod line;
 pub(crate) mod packages;
 pub(crate) mod params;

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde::Deserialize;
 use serde_json::Map;
 use tokio::io::AsyncRead;
 use tokio::task::JoinSet;
@@ -18,6 +17,7 @@ use crate::manager::registry::Registry;
 use crate::protocol::VERSION;
 use crate::protocol::answer::Welcome;
 use crate::protocol::call::{Call, Hello, Request};
+use crate::protocol::faults;
 use crate::protocol::line::Lines;
 
 /// The maximum number of running requests.
@@ -228,27 +228,11 @@ impl Connection {
         })
     }
 
-    /// Rejects an invalid request. A request without an ID gets no answer.
+    /// Rejects an invalid request. An error without an ID gets no answer, and ends the connection.
     async fn refuse(&mut self, line: &[u8], error: &serde_json::Error) -> Result<()> {
-        #[derive(Deserialize)]
-        struct Known {
-            id: u64,
-            #[serde(default)]
-            method: String,
+        match faults::of_request(line, error) {
+            (Some(id), error) => self.answers.fail(Some(id), &error).await,
+            (None, error) => Err(error),
         }
-        let Ok(known) = serde_json::from_slice::<Known>(line) else {
-            return Err(Error::invalid(format!("a line is not a request: {error}")));
-        };
-        let error = match error
-            .to_string()
-            .contains(&format!("unknown variant `{}`", known.method))
-        {
-            true => {
-                let text = format!("the method {:?} is unknown in version {VERSION}", known.method);
-                Error::new(ErrorKind::Unsupported, text)
-            }
-            false => Error::invalid(format!("the request is invalid: {error}")),
-        };
-        self.answers.fail(Some(known.id), &error).await
     }
 }

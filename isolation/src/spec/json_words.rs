@@ -7,7 +7,7 @@ pub(super) fn missing(message: &str) -> Option<&str> {
 
 /// A message for people: without names of types, and without the values of texts, which may be
 /// secrets.
-pub(super) fn plain(message: &str) -> String {
+pub(crate) fn plain(message: &str) -> String {
     let (message, line) = match message.rfind(" at line ") {
         Some(at) => message.split_at(at),
         None => (message, ""),

@@ -157,6 +157,27 @@ async fn variables_are_only_in_a_private_file() {
 }
 
 #[tokio::test]
+async fn environment_is_listed_with_its_creation() {
+    let now = || std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let base = tempfile::tempdir().unwrap();
+    let (manager, before) = (manager(base.path()), now());
+    let environment = active(&manager).await;
+    let created = async || manager.registry().list().await.0[0].created.unwrap();
+    let first = created().await;
+    assert!((before..=now()).contains(&first), "{first}");
+    // A later note, and one of another process, keep it.
+    environment.stop(Duration::ZERO).await.unwrap();
+    let other = self::manager(base.path());
+    let opened = other.open(environment.id().as_str()).await.unwrap();
+    // The clock of a note that is written now would show another second.
+    while now() == first {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    opened.rename("renamed").await.unwrap();
+    assert_eq!(created().await, first);
+}
+
+#[tokio::test]
 async fn damaged_note_is_reported_and_not_listed() {
     let base = tempfile::tempdir().unwrap();
     let manager = manager(base.path());

@@ -121,6 +121,9 @@ async fn main_process_that_is_kept_is_seen_by_others() {
         (state.status, state.exit.map(|exit| exit.code)),
         (Status::Stopped, Some(4))
     );
+    let listed = other.registry().list().await.0.remove(0);
+    assert_eq!((listed.status, listed.exit_code), (Status::Stopped, Some(4)));
+    assert!(listed.created.is_some(), "{listed:?}");
     // Its log continues over its runs.
     opened.start().await.unwrap();
     let lines = async {

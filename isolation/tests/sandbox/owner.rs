@@ -5,9 +5,9 @@ use std::process::{Command as Program, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use isolation::{Command, EngineChoice, EnvironmentSpec, Lifetime, Status};
+use isolation::{Command, EngineChoice, EnvironmentSpec, Gc, Lifetime, Status};
 
-use crate::support::{Fixture, as_ordinary_user, base, manager, printed};
+use crate::support::{Fixture, as_ordinary_user, base, manager, manager_with_state, printed};
 
 /// The processes of environments in this directory: those that see its files mounted, and the outer
 /// ones.
@@ -37,10 +37,13 @@ fn until_nothing_runs(base: &Path) {
 /// Not a test: creates an environment in a directory, prints a line, and waits to be killed.
 #[tokio::test]
 async fn helper_owner() {
-    let Ok(base) = std::env::var("SANDBOX_TEST_BASE") else {
+    let (Ok(base), Ok(state)) = (
+        std::env::var("SANDBOX_TEST_BASE"),
+        std::env::var("SANDBOX_TEST_STATE"),
+    ) else {
         return;
     };
-    let manager = manager(Path::new(&base));
+    let manager = manager_with_state(Path::new(&base), Path::new(&state));
     let spec = EnvironmentSpec {
         name: Some("owned".into()),
         ..EnvironmentSpec::default()
@@ -54,10 +57,11 @@ async fn helper_owner() {
     environment.run(Command::new(["sleep", "100000"])).await.unwrap();
 }
 
-fn owner(base: &Path) -> std::process::Child {
+fn owner(base: &Path, state: &Path) -> std::process::Child {
     Program::new(std::env::current_exe().unwrap())
         .args(["--exact", "owner::helper_owner", "--nocapture"])
         .env("SANDBOX_TEST_BASE", base)
+        .env("SANDBOX_TEST_STATE", state)
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()
@@ -65,13 +69,13 @@ fn owner(base: &Path) -> std::process::Child {
 }
 
 #[tokio::test]
-async fn killed_owner_leaves_no_process() {
+async fn killed_owner_leaves_what_gc_removes() {
     if Fixture::new().await.is_none() {
         return;
     }
-    let base = base();
+    let (base, state) = (base(), tempfile::tempdir().unwrap());
     // First after it was ready, then at every moment of the creation.
-    let mut ready = owner(base.path());
+    let mut ready = owner(base.path(), state.path());
     let mut output = ready.stderr.take().unwrap();
     let mut seen = Vec::new();
     while !String::from_utf8_lossy(&seen).contains("ready") {
@@ -89,30 +93,37 @@ async fn killed_owner_leaves_no_process() {
     ready.wait().unwrap();
     until_nothing_runs(base.path());
     for round in 0..15 {
-        let mut child = owner(base.path());
+        let mut child = owner(base.path(), state.path());
         std::thread::sleep(Duration::from_millis(round * 4));
         child.kill().unwrap();
         child.wait().unwrap();
         until_nothing_runs(base.path());
     }
-    // The directories are what the journal is for.
-    for entry in fs::read_dir(base.path()).unwrap().flatten() {
-        let manager = manager(base.path());
-        let name = entry.file_name().to_string_lossy().into_owned();
-        // The probe of the engine may be interrupted, too.
-        let Some(id) = name.strip_prefix("isolation-sandbox-") else {
-            continue;
-        };
-        if let Ok(environment) = manager.open(id).await {
-            assert_ne!(environment.status(), Status::Running);
-            environment.destroy().await.unwrap();
-        }
-    }
+    // The directories and the control groups are what the journal is for.
+    let entries = fs::read_dir(state.path().join("journal")).unwrap().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let ids: Vec<String> = names
+        .filter_map(|name| Some(name.strip_suffix(".json")?.to_owned()))
+        .filter(|name| !name.starts_with('.'))
+        .collect();
+    assert!(!ids.is_empty());
+    let manager = manager_with_state(base.path(), state.path());
+    let owned = manager.open("owned").await.map(|found| found.status());
+    assert!(!matches!(owned, Ok(Status::Running)), "{owned:?}");
+    let collected = manager.gc(Gc::default()).await.unwrap();
+    assert!(collected.failed.is_empty(), "{collected:?}");
+    // The probe of the engine may be interrupted, too.
+    let left = fs::read_dir(base.path()).unwrap().flatten();
+    let left = left.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let left: Vec<String> = left.chain(mounts_and_control_groups()).collect();
+    let is_of_one = |text: &&String| ids.iter().any(|id| text.contains(id.as_str()));
+    let left: Vec<_> = left.iter().filter(is_of_one).collect();
+    assert!(left.is_empty(), "{left:?}");
 }
 
 #[test]
-fn killed_ordinary_owner_leaves_no_process() {
-    as_ordinary_user("owner::killed_owner_leaves_no_process");
+fn killed_ordinary_owner_leaves_the_same() {
+    as_ordinary_user("owner::killed_owner_leaves_what_gc_removes");
 }
 
 #[test]

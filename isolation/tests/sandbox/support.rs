@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use isolation::engines::sandbox::SandboxEngine;
 use isolation::{
-    Command, CommandOutput, Engine, EngineChoice, Environment, EnvironmentSpec, Manager, Registry,
+    Command, CommandOutput, Engine, EngineChoice, Environment, EnvironmentSpec, Manager, ManagerOptions,
+    Reaper, Registry,
 };
 use tempfile::TempDir;
 
@@ -22,10 +23,24 @@ pub(crate) fn base() -> TempDir {
     base
 }
 
-pub(crate) fn manager(base: &Path) -> Manager {
+fn registry(base: &Path) -> Registry {
     let mut registry = Registry::new();
     registry.register(SandboxEngine::below(base)).unwrap();
-    Manager::new(registry)
+    registry
+}
+
+pub(crate) fn manager(base: &Path) -> Manager {
+    Manager::new(registry(base))
+}
+
+/// A manager with a journal of its own, and without a reaper.
+pub(crate) fn manager_with_state(base: &Path, state: &Path) -> Manager {
+    let options = ManagerOptions {
+        state_directory: Some(state.to_owned()),
+        reaper: Reaper::Off,
+        ..ManagerOptions::default()
+    };
+    Manager::with_options(registry(base), options)
 }
 
 impl Fixture {

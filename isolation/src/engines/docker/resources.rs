@@ -8,6 +8,7 @@ use engine_api::Docker;
 use super::owned::{Kind, Owned};
 use super::{DockerEngine, NAME, labels};
 use crate::environment::id::EnvironmentId;
+use crate::environment::summary;
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::Journal;
 use crate::journal::directory::StateDirectory;
@@ -79,6 +80,7 @@ impl Resource {
             address,
             image: None,
             session: None,
+            created: summary::now(),
             lifetime: Lifetime::Owner,
             owner: Process::current(),
             resources: Vec::new(),

@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use tokio::io::AsyncWriteExt;
 use tokio::process::{ChildStdin, ChildStdout};
 use tokio::runtime::{Builder, Handle};
@@ -19,11 +18,12 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 
 use super::contexts::Contexts;
-use super::pending::{Item, Once, Pending, Stream, Table, unexpected, unreadable};
+use super::pending::{Item, Once, Pending, Stream, Table, read_result, unexpected};
 use super::program::{ENDING, end, ended, listen, spawn};
 use crate::error::{Error, ErrorKind, Result};
 use crate::protocol::answer::{Answer, Welcome};
 use crate::protocol::call::{Call, Hello, JournalKeeper, Nothing, OfRequest, Request};
+use crate::protocol::faults;
 use crate::protocol::line::{LineError, Lines, line};
 use crate::protocol::{VERSION, WINDOW};
 
@@ -113,7 +113,7 @@ impl Peer {
         let end = end.await;
         std::mem::forget(cancel);
         let result = end.map_err(|_| self.table.gone("its program has ended"))??;
-        serde_json::from_value(Value::Object(result)).map_err(|error| unreadable(&error))
+        read_result(id, result)
     }
 
     /// Sends a request, and calls `end` with its result.
@@ -339,7 +339,10 @@ async fn read(table: &Table, stdout: ChildStdout, writing: tokio::task::JoinHand
             Ok(None) => break None,
             Ok(Some(line)) => match serde_json::from_slice::<Answer>(&line) {
                 Ok(answer) => table.answer(answer),
-                Err(error) => Err(format!("it sent an invalid message: {error}")),
+                Err(error) => Err(format!(
+                    "it sent an invalid message: {}",
+                    faults::of_answer(&line, &error)
+                )),
             },
             Err(error @ (LineError::TooLong | LineError::Incomplete(_))) => {
                 Err(format!("its output: {error}"))

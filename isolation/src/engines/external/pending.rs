@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use tokio::sync::{Semaphore, mpsc};
 
@@ -15,6 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::logs::LogEntry;
 use crate::protocol::WINDOW;
 use crate::protocol::answer::{Answer, log_cost};
+use crate::protocol::faults;
 
 /// The end of a request.
 pub(super) type End = Result<Map<String, Value>>;
@@ -217,10 +219,16 @@ pub(super) fn entry_cost(entry: &LogEntry) -> i64 {
     }
 }
 
-/// The error of a result that cannot be read.
-pub(super) fn unreadable(why: &serde_json::Error) -> Error {
-    let text = format!("the program of the engine sent a result that cannot be read: {why}");
-    Error::new(ErrorKind::Engine, text)
+/// Reads the result of a request.
+pub(super) fn read_result<T: DeserializeOwned>(request: u64, result: Map<String, Value>) -> Result<T> {
+    let result = Value::Object(result);
+    T::deserialize(&result).map_err(|error| {
+        let text = format!(
+            "the program of the engine sent a result for the request {request} that cannot be read: {}",
+            faults::text::<T>(&result, &error)
+        );
+        Error::new(ErrorKind::Engine, text)
+    })
 }
 
 /// The error of a message at the wrong time.

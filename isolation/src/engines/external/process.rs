@@ -2,12 +2,11 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
 use tokio::io::{AsyncReadExt, DuplexStream, sink};
 use tokio::sync::Semaphore;
 
 use super::peer::{Peer, Streaming};
-use super::pending::{Item, unexpected, unreadable};
+use super::pending::{Item, read_result, unexpected};
 use crate::BoxFuture;
 use crate::command::Command;
 use crate::command::execution::{Chunk, Execution, RunningProcess};
@@ -120,8 +119,7 @@ impl RemoteProcess {
                 Ok(Some(chunk))
             }
             Item::End(end) => {
-                let ended = serde_json::from_value::<Ended>(Value::Object(end?));
-                self.exit = Some(ended.map_err(|error| unreadable(&error))?.exit);
+                self.exit = Some(read_result::<Ended>(self.stream.id, end?)?.exit);
                 Ok(None)
             }
             item => Err(unexpected(&item)),

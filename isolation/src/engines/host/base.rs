@@ -95,7 +95,7 @@ impl Base {
             image: None,
             owner: note.spec.owner,
             session: note.spec.session,
-            created: None,
+            created: note.created,
             exit_code: None,
             ports: Vec::new(),
         };

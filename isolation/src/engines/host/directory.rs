@@ -46,6 +46,9 @@ pub(crate) struct Note {
     pub(crate) name: String,
     pub(crate) status: Status,
     pub(crate) spec: EnvironmentSpec,
+    /// When the environment was created, in seconds since 1970. Notes of older versions lack it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) created: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) cgroup: Option<Cgroup>,
 }
@@ -240,6 +243,7 @@ mod tests {
             name: "web".into(),
             status: Status::Running,
             spec,
+            created: Some(1_700_000_000),
             cgroup: None,
         };
         directory.write_note(&note).unwrap();

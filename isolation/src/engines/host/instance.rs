@@ -26,6 +26,7 @@ use crate::engine::saves::Saves;
 use crate::environment::id::EnvironmentId;
 use crate::environment::name::Name;
 use crate::environment::status::Status;
+use crate::environment::summary;
 use crate::error::{Error, Result};
 use crate::files::CopySource;
 use crate::files::copy::Place;
@@ -49,6 +50,7 @@ pub(crate) struct HostInstance {
     released: AtomicBool,
     creator: Creator,
     journal: Journal,
+    created: Option<u64>,
     /// Its control group, if this user may create one.
     cgroup: Option<Cgroup>,
     /// Ends all processes when this process exits, unless the environment is kept.
@@ -79,6 +81,7 @@ impl HostInstance {
             released: AtomicBool::new(false),
             creator: Creator::this_process(),
             journal: new.context.journal().clone(),
+            created: summary::now(),
             cgroup: None,
             watcher: Mutex::new(None),
         };
@@ -109,6 +112,7 @@ impl HostInstance {
         let mut opened = Self {
             engine,
             cgroup: note.cgroup.filter(|group| group.belongs_to(&note.id)),
+            created: note.created,
             id: note.id,
             name: note.name.into(),
             spec: note.spec,
@@ -152,6 +156,7 @@ impl HostInstance {
             name: self.name.current().to_owned(),
             status,
             spec: self.spec.clone(),
+            created: self.created,
             cgroup: self.cgroup.clone(),
         })
     }

@@ -35,6 +35,7 @@ use crate::engines::shell::KnownPrograms;
 use crate::environment::id::EnvironmentId;
 use crate::environment::name::Name;
 use crate::environment::status::Status;
+use crate::environment::summary;
 use crate::error::{Error, Result};
 use crate::events::{EventKind, Subject};
 use crate::files::CopySource;
@@ -56,6 +57,7 @@ pub(super) struct SandboxInstance {
     pub(super) released: AtomicBool,
     creator: Creator,
     journal: Journal,
+    created: Option<u64>,
 }
 
 impl SandboxInstance {
@@ -104,7 +106,9 @@ impl SandboxInstance {
         let image = layout.kept_image();
         let defaults = image.as_ref().map(Defaults::of).unwrap_or_default();
         let sandbox = Sandboxed::new(layout, &note.id, &note.spec, defaults, cgroup);
-        Self::new(&note.id, note.name, note.spec, directory, sandbox, context, true)
+        let mut opened = Self::new(&note.id, note.name, note.spec, directory, sandbox, context, true);
+        opened.created = note.created;
+        opened
     }
 
     fn new(
@@ -126,6 +130,7 @@ impl SandboxInstance {
             released: AtomicBool::new(released),
             creator: Creator::this_process(),
             journal: context.journal().clone(),
+            created: summary::now(),
         }
     }
 
@@ -136,6 +141,7 @@ impl SandboxInstance {
             name: self.name.current().to_owned(),
             status,
             spec: self.spec.clone(),
+            created: self.created,
             cgroup: self.sandbox.cgroup.clone(),
         })
     }

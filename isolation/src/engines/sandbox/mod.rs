@@ -62,6 +62,7 @@ pub mod images;
 mod instance;
 mod known_answer;
 mod layout;
+mod list;
 mod main_log;
 mod main_process;
 mod main_state;
@@ -93,7 +94,7 @@ use crate::engine::{Availability, Engine, Leftover, NewEnvironment, Opened, Prob
 use crate::engines::docker::ImageNames;
 use crate::engines::host::blocking;
 use crate::engines::host::cgroup::Cgroup;
-use crate::engines::host::directory::{Directory, Note};
+use crate::engines::host::directory::Directory;
 use crate::engines::host::environment_processes::EnvironmentProcesses;
 use crate::environment::id::EnvironmentId;
 use crate::environment::summary::EnvironmentSummary;
@@ -249,27 +250,6 @@ impl SandboxEngine {
             status: main_state::current(note.status, &layout, note.spec.main != Main::Idle),
             instance: Box::new(SandboxInstance::open(layout, directory, note, context)),
         })
-    }
-
-    fn summaries(&self) -> Result<Vec<EnvironmentSummary>> {
-        let summary = |note: Note| {
-            let (layout, _) = self.find(&note.id).ok()?;
-            Some(EnvironmentSummary {
-                id: note.id,
-                name: note.name,
-                engine: NAME.to_owned(),
-                status: main_state::current(note.status, &layout, note.spec.main != Main::Idle),
-                image: note.spec.image.clone(),
-                owner: note.spec.owner,
-                session: note.spec.session,
-                created: None,
-                exit_code: None,
-                ports: Vec::new(),
-            })
-        };
-        let notes = Directory::list(NAME, &self.base)?;
-        // One that was removed meanwhile is not found.
-        Ok(notes.into_iter().filter_map(summary).collect())
     }
 }
 

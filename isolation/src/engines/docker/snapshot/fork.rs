@@ -20,6 +20,7 @@ use crate::engines::docker::owned::{Kind, Owned, completed};
 use crate::engines::docker::resources::default_name;
 use crate::engines::docker::{DockerEngine, NAME, labels};
 use crate::environment::id::{EnvironmentId, random_hex};
+use crate::environment::summary;
 use crate::error::{Error, Result};
 use crate::journal::Journal;
 use crate::journal::directory::StateDirectory;
@@ -116,6 +117,7 @@ impl Images {
                 address,
                 image: None,
                 session: None,
+                created: summary::now(),
                 lifetime: Lifetime::Owner,
                 owner: Process::current(),
                 resources: names.iter().map(noted).collect(),
