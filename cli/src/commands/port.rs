@@ -37,8 +37,8 @@ impl Port {
         let endpoint = environment.endpoint_of(port, protocol).await?;
         if endpoint.forwarded {
             return Err(CliError::new(
-                "the port is on an internal network, so it can be reached only while the program that \
-                 uses the environment forwards it; use another network, or isolate run",
+                "the port is on an internal network or in a sandbox, so it can be reached only while the \
+                 program that uses the environment forwards it; use another network, or isolate run",
             ));
         }
         if console.json {

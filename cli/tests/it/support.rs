@@ -56,10 +56,9 @@ impl Workspace {
 
     /// Commands use the engine `basic`, unless an option names another one.
     pub(crate) fn basic() -> Self {
-        Self {
-            engine: Some("basic"),
-            ..Self::new()
-        }
+        let mut workspace = Self::new();
+        workspace.engine = Some("basic");
+        workspace
     }
 
     /// Whether `auto` uses the engine `sandbox` where no daemon answers; then a test of `basic` in
@@ -177,6 +176,30 @@ impl Workspace {
         let entries = std::fs::read_dir(self.directory.path()).unwrap();
         entries.map(|entry| entry.unwrap().path()).collect()
     }
+}
+
+impl Drop for Workspace {
+    /// Removes the environments of this machine that the test has kept: with their directory alone,
+    /// their control groups and processes would stay.
+    fn drop(&mut self) {
+        let entries = std::fs::read_dir(self.directory.path());
+        let names = entries.into_iter().flatten().flatten();
+        let names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let ids: Vec<String> = names.filter_map(|name| id(&name).map(str::to_owned)).collect();
+        if !ids.is_empty() {
+            let arguments = ["rm", "--force"]
+                .into_iter()
+                .chain(ids.iter().map(String::as_str));
+            // A test that damages an environment on purpose has removed the rest of it.
+            let _ = self.command(&arguments.collect::<Vec<_>>()).output();
+        }
+    }
+}
+
+/// The ID of the environment with this directory: `isolation-ENGINE-ID`.
+fn id(directory: &str) -> Option<&str> {
+    let (_, id) = directory.strip_prefix("isolation-")?.split_once('-')?;
+    (id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(id)
 }
 
 /// A command that ended.

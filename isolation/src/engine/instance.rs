@@ -212,8 +212,8 @@ pub trait Ports: Send + Sync {
     /// Empty if the environment does not run.
     fn endpoints(&self) -> BoxFuture<'_, Result<Vec<Endpoint>>>;
 
-    /// The address of the environment on its network, if that is an internal one, which publishes
-    /// no ports: connections are then forwarded through commands inside.
+    /// The address of the environment on its network, if that publishes no ports, as an internal
+    /// one: connections are then forwarded through commands inside.
     fn unpublished(&self) -> BoxFuture<'_, Result<Option<IpAddr>>> {
         Box::pin(std::future::ready(Ok(None)))
     }

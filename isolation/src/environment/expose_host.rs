@@ -123,8 +123,8 @@ impl Shared {
     async fn forward(&self, port: &PublishedPort, address: IpAddr) -> Result<(Relay, Endpoint)> {
         if port.protocol != Protocol::Tcp {
             let text = format!(
-                "the port {port} is on an internal network, whose ports are forwarded by this process, and only \
-                 those of TCP; use another network"
+                "the network of the environment does not publish the port {port}; this process forwards ports, but \
+                 only those of TCP; use another network"
             );
             return Err(Error::new(ErrorKind::Unsupported, text));
         }

@@ -133,6 +133,8 @@ def lines_of(path, seen):
     try:
         with open(path, encoding="utf-8-sig") as file:
             text = file.read()
+    except FileNotFoundError:
+        fail(78, f"the requirement file {path} does not exist in the environment; copy it in")
     except (OSError, UnicodeDecodeError) as error:
         fail(78, f"the requirement file {path} cannot be read: {error}")
     for line in text.replace("\\\r\n", " ").replace("\\\n", " ").splitlines():
@@ -149,21 +151,28 @@ def lines_of(path, seen):
 
 def check_files():
     files = [value for option, value in zip(options, options[1:]) if option == "--requirement"]
-    hashed = "--require-hashes" in options
+    lines = [found for file in files for found in lines_of(file, set())]
+    words = {word for _, word, _ in lines}
+    # A digest of one requirement makes the tools ask for one of each. A file of constraints may have it.
+    constrained = "--constraint" in options or any(word.startswith(("-c", "--constraint")) for word in words)
+    some = "--require-hashes" in words or any("--hash" in line for _, _, line in lines)
+    hashed = "--require-hashes" in options or (some and not constrained)
     if hashed and names:
         fail(78, f"{names[0]} has no digest; write it into a requirement file: NAME==VERSION --hash=sha256:...")
-    for file in files:
-        for path, word, line in lines_of(file, set()):
-            is_option = word.startswith("-") and word not in ("-e", "--editable")
-            if "--no-index" in options and any(
-                word == one or (len(one) == 2 and word.startswith(one) and not word.startswith("--"))
-                for one in INDEX_OPTIONS
-            ):
-                fail(78, f"{path} has the option {word}, but no index is to be used")
-            pinned = "==" in line or " @ " in line
-            if hashed and not is_option and ("--hash" not in line or not pinned):
-                name = line.split(" ")[0]
-                fail(78, f"{name} in {path} has no version with == and a digest with --hash")
+    for path, word, line in lines:
+        is_editable = word in ("-e", "--editable")
+        is_option = word.startswith("-") and not is_editable
+        if "--no-index" in options and any(
+            word == one or (len(one) == 2 and word.startswith(one) and not word.startswith("--"))
+            for one in INDEX_OPTIONS
+        ):
+            fail(78, f"{path} has the option {word}, but no index is to be used")
+        pinned = "==" in line or " @ " in line
+        if hashed and not is_option and ("--hash" not in line or not pinned):
+            name = line.split(" ")[-1 if is_editable else 0]
+            why = "and a digest of one package needs those of all"
+            why = "" if "--require-hashes" in options else f", {why}"
+            fail(78, f"{name} in {path} has no version with == and a digest with --hash{why}")
 
 
 # Local wheels whose content differs from what is installed with the same version: pip skips them.

@@ -130,6 +130,26 @@ async fn requirements_have_constraints_and_digests() {
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{text}: {error}");
         assert!(error.to_string().contains("probe-base"), "{error}");
     }
+    // One digest asks for those of all, also without the option, and the file must be there.
+    let one = format!(
+        "probe-base==1.0 --hash=sha256:{}\nprobe-other==1.0\n",
+        "0".repeat(64)
+    );
+    write(&environment, "one.txt", &one).await;
+    for (file, words) in [
+        (
+            "./one.txt",
+            "probe-other in ./one.txt has no version with == and a digest with --hash, and",
+        ),
+        (
+            "./absent.txt",
+            "./absent.txt does not exist in the environment; copy it in",
+        ),
+    ] {
+        let error = packages.install(from_file(file)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+        assert!(error.to_string().contains(words), "{error}");
+    }
     write(
         &environment,
         "h.txt",

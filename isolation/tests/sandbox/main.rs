@@ -15,6 +15,7 @@ mod layouts; // layouts of OCI and of `docker save`
 mod main_process; // the program of an image
 mod owner; // the end of the owner, and other processes
 mod packages; // package managers, played by scripts
+mod ports; // published ports
 mod registry; // images from a registry
 mod registry_refusals; // registries that refuse, or answer what is no image
 mod snapshots; // forks and snapshots

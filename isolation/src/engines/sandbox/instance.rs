@@ -25,7 +25,7 @@ use crate::engine::NewEnvironment;
 use crate::engine::context::Context;
 use crate::engine::forks::Forks;
 use crate::engine::instance::{
-    Exec, Files, Instance, InstanceState, Logs, MainProcess, Metrics, Pause, Processes, Rename, Update,
+    Exec, Files, Instance, InstanceState, Logs, MainProcess, Metrics, Pause, Ports, Processes, Rename, Update,
 };
 use crate::engine::saves::Saves;
 use crate::engines::host::blocking;
@@ -49,7 +49,7 @@ pub(super) const SIGNAL: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(super) struct SandboxInstance {
     id: EnvironmentId,
-    name: Name,
+    pub(super) name: Name,
     pub(super) spec: EnvironmentSpec,
     pub(super) directory: Directory,
     pub(super) sandbox: Arc<Sandboxed>,
@@ -154,7 +154,7 @@ impl SandboxInstance {
     }
 
     /// The status now: one that ran and has no first process any more is stopped.
-    fn status(&self) -> Result<Status> {
+    pub(super) fn status(&self) -> Result<Status> {
         if !self.directory.exists() {
             return Ok(Status::Lost);
         }
@@ -329,6 +329,10 @@ impl Instance for SandboxInstance {
         Some(self)
     }
 
+    fn ports(&self) -> Option<&dyn Ports> {
+        Some(self)
+    }
+
     fn pause(&self) -> Option<&dyn Pause> {
         Some(self)
     }
@@ -376,18 +380,6 @@ impl Exec for SandboxInstance {
             let begun = self.begin_command(command, Role::Command).await?;
             Ok(begun.into_execution(command))
         })
-    }
-}
-
-impl Rename for SandboxInstance {
-    fn rename<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<()>> {
-        let rename = || {
-            self.check_exists()?;
-            let status = self.directory.read_note()?.status;
-            self.name.change(name);
-            self.note(status)
-        };
-        Box::pin(std::future::ready(rename()))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::layout::Layout;
 use super::main_state::{self, Seen};
+use super::ports;
 use super::{NAME, SandboxEngine};
 use crate::engines::host::directory::{Directory, Note};
 use crate::environment::status::Status;
@@ -29,6 +30,7 @@ fn summary(note: Note, layout: &Layout) -> EnvironmentSummary {
         _ => None,
     };
     EnvironmentSummary {
+        ports: ports::listed(&note.spec, status),
         id: note.id,
         name: note.name,
         engine: NAME.to_owned(),
@@ -38,7 +40,6 @@ fn summary(note: Note, layout: &Layout) -> EnvironmentSummary {
         session: note.spec.session,
         created: note.created,
         exit_code,
-        ports: Vec::new(),
     }
 }
 

@@ -20,6 +20,9 @@
 //! an unknown user inside. Commands then run as the user of the specification or of the image,
 //! which is looked up in the environment.
 //!
+//! A published port of TCP is forwarded by each process that uses the environment, to a program
+//! inside that listens on the loopback interface.
+//!
 //! A main process is the program of the image or a command, and the environment ends with it. Its
 //! output is kept in two files, which have no limit and no times of lines. It gets the signal of
 //! the image to stop, and then its grace period.
@@ -70,9 +73,11 @@ mod mapped;
 mod native_program;
 mod options;
 mod pause;
+mod ports;
 mod probe;
 mod process;
 mod processes;
+mod rename;
 mod report;
 mod sandboxed;
 mod script;
@@ -181,7 +186,7 @@ impl SandboxEngine {
     }
 
     async fn begin(&self, new: NewEnvironment<'_>, from: Origin<'_>) -> Result<SandboxInstance> {
-        SandboxOptions::of(new.spec)?;
+        ports::check(new.spec, &SandboxOptions::of(new.spec)?)?;
         if let Availability::Unavailable { reason, hint } = self.ask().await.availability {
             return Err(Error::unavailable(NAME, reason, hint));
         }

@@ -14,6 +14,7 @@ use super::identity::{self, Identity};
 use super::known_answer::Situation;
 use crate::engine::Probe;
 use crate::engine::capabilities::{Capabilities, Feature, IsolationLevel};
+use crate::engine::values::CapabilityValues;
 use crate::engines::host::cgroup::Cgroup;
 use crate::engines::host::directory::Directory;
 use crate::error::Error;
@@ -193,9 +194,14 @@ pub(super) fn capabilities(identity: Identity) -> Capabilities {
             Tty,
         ])
         .with([NetworkIsolation, Pause, Feature::Processes, Rename])
-        .with([Feature::Snapshots, Feature::MainProcess, Feature::Logs])
-        .without(Feature::Networks, network)
-        .without(Feature::Ports, network);
+        .with([
+            Feature::Snapshots,
+            Feature::MainProcess,
+            Feature::Logs,
+            Feature::Ports,
+        ])
+        .with_values(values(identity))
+        .without(Feature::Networks, network);
     for feature in [
         Feature::DiskLimit,
         Feature::SharedMemorySize,
@@ -217,6 +223,16 @@ pub(super) fn capabilities(identity: Identity) -> Capabilities {
         Identity::Range { .. } | Identity::Mapped { .. } => capabilities.with([Feature::Users]),
     };
     Cgroup::add_to(capabilities)
+}
+
+/// The values of this machine, and what environments with these users can have.
+fn values(identity: Identity) -> CapabilityValues {
+    // apt changes to a user of its own.
+    let package_managers: &[&str] = match identity {
+        Identity::Caller => &["pip", "uv", "npm"],
+        Identity::Range { .. } | Identity::Mapped { .. } => &["pip", "uv", "apt", "apk", "npm"],
+    };
+    CapabilityValues::of_this_machine().with(package_managers, &["none", "host"])
 }
 
 #[cfg(test)]
@@ -250,6 +266,16 @@ mod tests {
                 assert_eq!(closed_to(base.path(), range).is_some(), is_closed, "{mode:o}");
             }
         }
+    }
+
+    #[test]
+    fn package_managers_are_those_of_the_users() {
+        let of = |identity| capabilities(identity).values().package_managers.join(" ");
+        assert_eq!(of(Identity::Caller), "pip uv npm");
+        assert_eq!(of(Identity::Mapped { first: 700_000 }), "pip uv apt apk npm");
+        let values = capabilities(Identity::Caller).values().clone();
+        assert_eq!(values.network_modes, ["none", "host"]);
+        assert!(values.memory.is_some() && values.cpus.is_some(), "{values:?}");
     }
 
     #[test]

@@ -67,7 +67,9 @@ impl Blobs {
 
     /// The archive at this path.
     pub(super) fn archive(path: PathBuf) -> Result<Self> {
-        let mut archive = Archive::new(regular(&path)?);
+        let file = regular(&path)?;
+        let length = file.metadata().map_err(|e| Error::io("inspect", &path, e))?.len();
+        let mut archive = Archive::new(file);
         let mut files = HashMap::new();
         let entries = archive.entries_with_seek().map_err(damaged)?;
         entries::each(entries, |described, entry| {
@@ -75,10 +77,15 @@ impl Blobs {
                 return Err(corrupt(format!("the archive has more than {MOST_FILES} files")));
             }
             let place = match described.kind {
-                EntryType::Regular | EntryType::Continuous => Place::At {
-                    offset: entry.raw_file_position(),
-                    size: described.size,
-                },
+                EntryType::Regular | EntryType::Continuous => {
+                    let (offset, size) = (entry.raw_file_position(), described.size);
+                    // A file that is not there is noticed here only by a reader that cannot seek.
+                    if offset.checked_add(size).is_none_or(|end| end > length) {
+                        let text = "the archive ends in the middle of a file; save or copy it again";
+                        return Err(corrupt(text));
+                    }
+                    Place::At { offset, size }
+                }
                 EntryType::Symlink => Place::Link(beside(&described.path, &described.link)?),
                 EntryType::Link => Place::Link(TreePath::normal(&described.link)?),
                 _ => return Ok(()),
@@ -213,6 +220,16 @@ mod tests {
         };
         assert_eq!(text("two").as_deref(), Some("text"));
         assert_eq!(text("one"), None, "a directory is no file");
+    }
+
+    #[test]
+    fn archive_that_ends_early_is_damaged() {
+        let (_directory, path) = packed(&[(EntryType::Regular, "layer", &"text".repeat(1000))]);
+        let file = OpenOptions::new().write(true).open(&path).unwrap();
+        file.set_len(2000).unwrap();
+        let error = Blobs::archive(path).unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::Corrupt);
+        assert!(error.to_string().contains("ends in the middle"), "{error}");
     }
 
     #[test]
