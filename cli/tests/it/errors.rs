@@ -46,7 +46,17 @@ fn invalid_arguments_are_rejected_before_any_work() {
 #[test]
 fn image_without_a_daemon_lists_every_engine() {
     let workspace = Workspace::new();
-    let arguments = ["run", "--image", "busybox", "-p", "80", "--", "true"];
+    let arguments = [
+        "run",
+        "--image",
+        "busybox",
+        "-p",
+        "80",
+        "--network",
+        "front",
+        "--",
+        "true",
+    ];
     let ended = workspace.isolate_without_a_daemon(&arguments);
     assert_eq!(ended.code(), Some(125));
     let stderr = ended.stderr();

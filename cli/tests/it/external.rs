@@ -368,3 +368,33 @@ async fn engine_in_python_passes_the_conformance_checks() {
     assert!(report.passed.len() > 30, "{report}");
     assert_eq!(place.left(), 0, "something is left");
 }
+
+#[test]
+fn engine_in_python_names_what_is_invalid() {
+    let program = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../isolation/examples/engine-python/isolation-engine-directory");
+    let lines = r#"{"id": 1, "method": "hello", "params": {"versions": [1]}}
+{"id": 2, "method": "signal", "params": {"request": 7, "signal": "FOO"}}
+{"id": 3, "method": "resize", "params": {}}
+{"method": "more", "params": {}}
+"#;
+    let script = format!("printf '%s' '{lines}' | python3 '{}'", program.display());
+    let output = std::process::Command::new("sh")
+        .args(["-c", &script])
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    if text.is_empty() {
+        return eprintln!("skipped: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    for expected in [
+        "request 2, 'signal', is invalid: params.signal is none of",
+        "params.request is missing",
+    ] {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    assert!(
+        text.trim_end().ends_with("write one JSON object a line\"}}"),
+        "{text}"
+    );
+}

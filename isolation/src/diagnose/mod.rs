@@ -96,6 +96,16 @@ mod tests {
     }
 
     #[test]
+    fn missing_image_of_a_sandbox_needs_no_login() {
+        let text = "the engine sandbox does not have the image x; import it with `isolate image import`";
+        let diagnosis = diagnose(&Evidence {
+            error: vec![text.to_owned()],
+            ..Evidence::default()
+        });
+        assert_eq!(diagnosis.cause, LikelyCause::Unknown);
+    }
+
+    #[test]
     fn diagnosis_is_printed_with_hint_and_reasons() {
         let diagnosis = Diagnosis::new(LikelyCause::DiskFull, "sh: write error: No space left on device");
         let text = diagnosis.to_string();

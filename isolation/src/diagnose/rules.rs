@@ -90,7 +90,7 @@ pub(super) const OF_ERROR: &[Rule] = &[
             "name unknown",
             "pull access denied",
             "repository does not exist",
-            "does not have the image",
+            "the daemon does not have the image",
             "no such image",
             "manifest not found",
         ],
