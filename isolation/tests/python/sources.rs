@@ -139,7 +139,7 @@ async fn requirements_have_constraints_and_digests() {
     for (file, words) in [
         (
             "./one.txt",
-            "probe-other in ./one.txt has no version with == and a digest with --hash, and",
+            "probe-other==1.0 in ./one.txt has no version with == and a digest with --hash, and",
         ),
         (
             "./absent.txt",
