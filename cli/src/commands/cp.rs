@@ -253,7 +253,7 @@ async fn blocking<T: Send + 'static>(
 /// Extracts an archive into a temporary directory. Nothing is written outside of it.
 fn extract(archive: impl Read) -> Result<tempfile::TempDir, CliError> {
     let directory = temporary()?;
-    let mut archive = tar::Archive::new(archive);
+    let mut archive = tar::Archive::new(engine_api::archive::gnu_names(archive));
     archive.set_preserve_permissions(true);
     archive.set_preserve_mtime(true);
     archive

@@ -19,12 +19,16 @@ pub(super) fn append<W: Write>(
     data: impl Read,
 ) -> io::Result<()> {
     let name = in_archive(name)?;
-    long(builder, EntryType::GNULongName, &name)?;
+    if name.len() > IN_HEADER {
+        long(builder, EntryType::GNULongName, &name)?;
+    }
     let fields = header.as_old_mut();
     fields.name = start(&name);
     if let Some(target) = target {
         let target = bytes(target)?;
-        long(builder, EntryType::GNULongLink, &target)?;
+        if target.len() > IN_HEADER {
+            long(builder, EntryType::GNULongLink, &target)?;
+        }
         header.as_old_mut().linkname = start(&target);
     }
     header.set_cksum();
@@ -60,11 +64,8 @@ fn bytes(path: &Path) -> io::Result<Vec<u8>> {
     Ok(text.replace('\\', "/").into_bytes())
 }
 
-/// Appends an additional entry with a name that does not fit into a header.
-fn long<W: Write>(builder: &mut Builder<W>, kind: EntryType, name: &[u8]) -> io::Result<()> {
-    if name.len() <= IN_HEADER {
-        return Ok(());
-    }
+/// Appends an additional entry with a name that does not fit into the header of the next one.
+pub(super) fn long<W: Write>(builder: &mut Builder<W>, kind: EntryType, name: &[u8]) -> io::Result<()> {
     let mut header = Header::new_gnu();
     header.set_entry_type(kind);
     header.set_mode(0o644);

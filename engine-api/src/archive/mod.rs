@@ -15,6 +15,7 @@
 //! ```
 
 mod entry_names;
+mod gnu_names;
 #[cfg(test)]
 mod hostile;
 mod pack;
@@ -27,6 +28,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use tar::{Builder, EntryType, Header};
 
+pub use gnu_names::gnu_names;
 #[cfg(feature = "buildkit")]
 pub(crate) use pack::open;
 pub use pack::pack;

@@ -1,21 +1,17 @@
 //! Unpacks an archive into files of the host.
 
-use std::cell::Cell;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 
 use bytes::{Buf, Bytes};
 use tar::{Archive, Entry, EntryType};
 use tokio::sync::mpsc;
 
 use super::WAITING;
+use super::gnu_names::gnu_names;
 use super::write_entries::{EntryWriter, invalid};
 use crate::error::{Cause, Error, Result};
 use crate::wire::stream::RawBytes;
-
-/// The maximum size of the headers and extended names before the data of one entry, in bytes.
-const LONGEST_HEADERS: u64 = 1 << 20;
 
 /// Unpacks an archive into a directory, which is created if it does not exist.
 ///
@@ -82,25 +78,15 @@ pub(crate) fn unpack_all(pieces: mpsc::Receiver<Bytes>, directory: &Path) -> io:
 }
 
 fn write_all(pieces: mpsc::Receiver<Bytes>, writer: &mut EntryWriter) -> io::Result<()> {
-    let header_budget = Rc::new(Cell::new(None));
     let incoming = Incoming {
         pieces,
         rest: Bytes::new(),
         ended: false,
-        header_budget: Rc::clone(&header_budget),
     };
-    let mut archive = Archive::new(incoming);
+    let mut archive = Archive::new(gnu_names(incoming));
     archive.set_preserve_mtime(false); // EntryWriter sets times: it knows negative ones and fractions
-    let mut entries = archive.entries()?;
-    loop {
-        header_budget.set(Some(LONGEST_HEADERS));
-        let next = entries.next();
-        header_budget.set(None);
-        let Some(entry) = next else { break };
-        let mut entry = entry?;
-        write(&mut entry, writer)?;
-        // The rest is read here, so that the budget of the next headers counts headers only.
-        io::copy(&mut entry, &mut io::sink())?;
+    for entry in archive.entries()? {
+        write(&mut entry?, writer)?;
     }
     // Data after the end of the archive is read, so that the connection can be used again.
     io::copy(&mut archive.into_inner(), &mut io::sink()).map(drop)
@@ -123,9 +109,6 @@ struct Incoming {
     pieces: mpsc::Receiver<Bytes>,
     rest: Bytes,
     ended: bool,
-    /// The number of bytes that may still be read while the headers of an entry are parsed; `None`
-    /// for its data.
-    header_budget: Rc<Cell<Option<u64>>>,
 }
 
 impl Read for Incoming {
@@ -137,15 +120,6 @@ impl Read for Incoming {
             self.ended = self.rest.is_empty();
         }
         let n = buf.len().min(self.rest.len());
-        if let Some(budget) = self.header_budget.get() {
-            let left = budget.checked_sub(n as u64).ok_or_else(|| {
-                io::Error::new(
-                    io::ErrorKind::InvalidData,
-                    "the archive has an entry with a header of more than 1 MiB",
-                )
-            })?;
-            self.header_budget.set(Some(left));
-        }
         buf[..n].copy_from_slice(&self.rest[..n]);
         self.rest.advance(n);
         Ok(n)
