@@ -1,35 +1,48 @@
 //! The entries of a tar archive from anywhere: every header that an entry may have is bounded.
 //!
-//! The library reads a long name of any size into memory, which a compressed archive of a few
-//! kilobytes can have.
+//! The tar crate reads a long name of any size into memory, and ends a record of an extended header
+//! at the first line break. A value, such as an extended attribute, may have line breaks.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read};
+#[cfg(target_os = "linux")]
+use std::io::{Seek, SeekFrom};
 
-use tar::{Entries, Entry, EntryType};
+use tar::{EntryType, Header};
 
+use super::entry::{Bytes, TreePath};
 use crate::error::{Error, ErrorKind, Result};
-use crate::snapshots::{Bytes, TreePath};
 
 /// The most bytes of an extended header, such as a long name.
 const LONGEST: u64 = 1 << 20;
 
 /// The prefix of extended attributes in extended headers.
-const XATTR: &str = "SCHILY.xattr.";
+pub(super) const XATTR: &str = "SCHILY.xattr.";
+
+/// The size of a header. Contents are padded to a multiple of it.
+const BLOCK: u64 = 512;
+
+/// The first size for which a header has no room: programs write another number there.
+const TOO_LARGE: u64 = 1 << 33;
 
 /// What the headers of an entry contain.
 #[derive(Debug)]
-pub(super) struct Described {
-    pub(super) path: TreePath,
-    pub(super) kind: EntryType,
-    pub(super) link: Vec<u8>,
-    pub(super) size: u64,
-    pub(super) mode: u32,
-    pub(super) user: u64,
-    pub(super) group: u64,
+pub(crate) struct Described {
+    pub(crate) path: TreePath,
+    pub(crate) kind: EntryType,
+    pub(crate) link: Vec<u8>,
+    /// The size of the content in bytes.
+    pub(crate) size: u64,
+    /// Where the content begins in the archive.
+    pub(crate) position: u64,
+    pub(crate) mode: u32,
+    pub(crate) user: u64,
+    pub(crate) group: u64,
     /// Seconds since 1970, and nanoseconds.
-    pub(super) changed: (i64, u32),
-    pub(super) xattrs: BTreeMap<String, Bytes>,
+    pub(crate) changed: (i64, u32),
+    /// The major and the minor number of a device.
+    pub(crate) device: (u32, u32),
+    pub(crate) xattrs: BTreeMap<String, Bytes>,
 }
 
 /// The key and the value in an extended header.
@@ -43,31 +56,138 @@ struct Extended {
     records: Vec<Record>,
 }
 
-/// Calls `each` with every entry.
-pub(super) fn each<'a, R: Read>(
-    entries: Entries<'a, R>,
-    mut each: impl FnMut(Described, &mut Entry<'a, R>) -> Result<()>,
+/// Calls `each` with every entry and its content. What `each` does not read is passed over.
+pub(crate) fn each<R: Read>(
+    archive: R,
+    each: impl FnMut(Described, &mut dyn Read) -> Result<()>,
 ) -> Result<()> {
-    let mut extended = Extended::default();
-    for entry in entries.raw(true) {
-        let mut entry = entry.map_err(damaged)?;
-        match entry.header().entry_type() {
-            EntryType::GNULongName => extended.path = Some(text(&mut entry)?),
-            EntryType::GNULongLink => extended.link = Some(text(&mut entry)?),
-            EntryType::XHeader => extended.records = records(&bounded(&mut entry)?)?,
-            EntryType::XGlobalHeader => {}
-            _ => {
-                let described = describe(&entry, std::mem::take(&mut extended))?;
-                each(described, &mut entry)?;
-            }
+    let read_over = |archive: &mut R, size: u64| {
+        let read = io::copy(&mut archive.take(size), &mut io::sink())?;
+        match read == size {
+            true => Ok(()),
+            false => Err(io::ErrorKind::UnexpectedEof.into()),
         }
+    };
+    each_with(archive, read_over, each)
+}
+
+/// The first entry.
+pub(super) fn first(archive: impl Read) -> Result<Option<Described>> {
+    Entries { archive, position: 0 }.next()
+}
+
+/// The same for a file: contents that `each` does not read are not read.
+#[cfg(target_os = "linux")]
+pub(crate) fn each_in_file(
+    archive: impl Read + Seek,
+    each: impl FnMut(Described, &mut dyn Read) -> Result<()>,
+) -> Result<()> {
+    each_with(archive, pass_over, each)
+}
+
+fn each_with<R: Read>(
+    archive: R,
+    pass_over: impl Fn(&mut R, u64) -> io::Result<()>,
+    mut each: impl FnMut(Described, &mut dyn Read) -> Result<()>,
+) -> Result<()> {
+    let mut entries = Entries { archive, position: 0 };
+    while let Some(described) = entries.next()? {
+        let padded = padded(described.size)?;
+        let padding = padded - described.size;
+        let mut content = entries.archive.by_ref().take(described.size);
+        each(described, &mut content)?;
+        let rest = content.limit() + padding;
+        pass_over(&mut entries.archive, rest).map_err(damaged)?;
+        entries.position += padded;
     }
     Ok(())
 }
 
+struct Entries<R> {
+    archive: R,
+    position: u64,
+}
+
+impl<R: Read> Entries<R> {
+    /// Reads up to the content of the next entry; `None` at the end.
+    fn next(&mut self) -> Result<Option<Described>> {
+        let mut extended = Extended::default();
+        while let Some(header) = next_header(&mut self.archive)? {
+            self.position += BLOCK;
+            match header.entry_type() {
+                EntryType::GNULongName => extended.path = Some(text(self.extension(&header)?)),
+                EntryType::GNULongLink => extended.link = Some(text(self.extension(&header)?)),
+                EntryType::XHeader => extended.records = records(&self.extension(&header)?)?,
+                EntryType::XGlobalHeader => drop(self.extension(&header)?),
+                _ => return describe(&header, self.position, extended).map(Some),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The content of an extended header.
+    fn extension(&mut self, header: &Header) -> Result<Vec<u8>> {
+        let size = header.entry_size().map_err(damaged)?;
+        if size > LONGEST {
+            return Err(corrupt("the archive has a name or a header of more than 1 MiB"));
+        }
+        let padded = padded(size)?;
+        let mut bytes = Vec::new();
+        self.archive
+            .by_ref()
+            .take(padded)
+            .read_to_end(&mut bytes)
+            .map_err(damaged)?;
+        if bytes.len() as u64 != padded {
+            return Err(corrupt(
+                "the archive is damaged: it ends in the middle of a header",
+            ));
+        }
+        self.position += padded;
+        bytes.truncate(usize::try_from(size).unwrap_or_default());
+        Ok(bytes)
+    }
+}
+
+fn padded(size: u64) -> Result<u64> {
+    let padded = size.checked_next_multiple_of(BLOCK);
+    padded.ok_or_else(|| corrupt("the archive has an entry of an impossible size"))
+}
+
+#[cfg(target_os = "linux")]
+fn pass_over(archive: &mut impl Seek, size: u64) -> io::Result<()> {
+    let size = i64::try_from(size).map_err(io::Error::other)?;
+    archive.seek(SeekFrom::Current(size)).map(drop)
+}
+
+/// The next header; `None` at the end.
+fn next_header(archive: &mut impl Read) -> Result<Option<Header>> {
+    let mut block = Vec::new();
+    archive.take(BLOCK).read_to_end(&mut block).map_err(damaged)?;
+    if block.iter().all(|byte| *byte == 0) {
+        return Ok(None);
+    }
+    if block.len() as u64 != BLOCK {
+        return Err(corrupt(
+            "the archive is damaged: it ends in the middle of a header",
+        ));
+    }
+    let mut header = Header::new_old();
+    header.as_mut_bytes().copy_from_slice(&block);
+    // The field of the sum itself counts as blanks.
+    let sum = |bytes: &[u8]| bytes.iter().map(|byte| u32::from(*byte)).sum::<u32>();
+    let expected = sum(&block[..148]) + 8 * u32::from(b' ') + sum(&block[156..]);
+    match header.cksum().map_err(damaged)? == expected {
+        true => Ok(Some(header)),
+        false => Err(corrupt(
+            "the archive is damaged: the checksum of a header is wrong",
+        )),
+    }
+}
+
 /// The error of an archive that cannot be read. A reader that gives an error of this crate has
 /// found the reason.
-pub(super) fn damaged(error: io::Error) -> Error {
+pub(crate) fn damaged(error: io::Error) -> Error {
     match error.downcast::<Error>() {
         Ok(reason) => reason,
         Err(error) => {
@@ -83,26 +203,16 @@ pub(super) fn damaged(error: io::Error) -> Error {
     }
 }
 
-pub(super) fn corrupt(why: impl Into<String>) -> Error {
+pub(crate) fn corrupt(why: impl Into<String>) -> Error {
     Error::new(ErrorKind::Corrupt, why.into())
 }
 
-fn bounded(entry: &mut impl Read) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    entry.take(LONGEST + 1).read_to_end(&mut bytes).map_err(damaged)?;
-    match bytes.len() as u64 > LONGEST {
-        true => Err(corrupt("the archive has a name or a header of more than 1 MiB")),
-        false => Ok(bytes),
-    }
-}
-
 /// A long name, which ends with a zero byte.
-fn text(entry: &mut impl Read) -> Result<Vec<u8>> {
-    let mut bytes = bounded(entry)?;
+fn text(mut bytes: Vec<u8>) -> Vec<u8> {
     if let Some(end) = bytes.iter().position(|byte| *byte == 0) {
         bytes.truncate(end);
     }
-    Ok(bytes)
+    bytes
 }
 
 /// Reads `LENGTH KEY=VALUE` lines. A value may have any bytes, so only the length ends a record.
@@ -127,8 +237,7 @@ fn record(bytes: &[u8]) -> Option<(Record, &[u8])> {
     Some(((key, text[equals + 1..].to_vec()), rest))
 }
 
-fn describe(entry: &Entry<'_, impl Read>, extended: Extended) -> Result<Described> {
-    let header = entry.header();
+fn describe(header: &Header, position: u64, extended: Extended) -> Result<Described> {
     let path = match &extended.path {
         Some(path) => TreePath::normal(path)?,
         None => TreePath::normal(&header.path_bytes())?,
@@ -136,22 +245,32 @@ fn describe(entry: &Entry<'_, impl Read>, extended: Extended) -> Result<Describe
     let invalid = |error: io::Error| corrupt(format!("the archive has an invalid entry {path}: {error}"));
     let kind = header.entry_type();
     if kind.is_gnu_sparse() {
-        return Err(corrupt(format!(
-            "{path} is a sparse file of GNU tar, which images do not have"
-        )));
+        return Err(sparse(&path));
     }
+    let device = match (kind, header.as_ustar(), header.as_gnu()) {
+        (EntryType::Char | EntryType::Block, Some(ustar), _) => {
+            numbers(header, &ustar.dev_major, &ustar.dev_minor).map_err(invalid)?
+        }
+        (EntryType::Char | EntryType::Block, _, Some(gnu)) => {
+            numbers(header, &gnu.dev_major, &gnu.dev_minor).map_err(invalid)?
+        }
+        _ => (0, 0),
+    };
     let link = header.link_name_bytes().map(|link| link.into_owned());
     let mut described = Described {
         kind,
         link: extended.link.or(link).unwrap_or_default(),
         size: header.entry_size().map_err(invalid)?,
+        position,
         mode: header.mode().map_err(invalid)? & 0o7777,
         user: or_zero(header.uid(), &header.as_old().uid).map_err(invalid)?,
         group: or_zero(header.gid(), &header.as_old().gid).map_err(invalid)?,
+        // A time before 1970 is in two's complement: the tar crate returns its bits.
         changed: (
-            seconds(or_zero(header.mtime(), &header.as_old().mtime).map_err(invalid)?),
+            or_zero(header.mtime(), &header.as_old().mtime).map_err(invalid)? as i64,
             0,
         ),
+        device,
         xattrs: BTreeMap::new(),
         path: path.clone(),
     };
@@ -161,22 +280,41 @@ fn describe(entry: &Entry<'_, impl Read>, extended: Extended) -> Result<Describe
     Ok(described)
 }
 
-/// A number, which programs leave empty for zero.
-fn or_zero(number: io::Result<u64>, field: &[u8]) -> io::Result<u64> {
-    match field.iter().all(|byte| matches!(byte, 0 | b' ')) {
-        true => Ok(0),
-        false => number,
-    }
+/// The numbers of a device.
+fn numbers(header: &Header, major: &[u8], minor: &[u8]) -> io::Result<(u32, u32)> {
+    let number =
+        |number: io::Result<Option<u32>>, field| or_zero(number.map(Option::unwrap_or_default), field);
+    Ok((
+        number(header.device_major(), major)?,
+        number(header.device_minor(), minor)?,
+    ))
 }
 
-/// A time before 1970 or far away is 1970.
-fn seconds(time: u64) -> i64 {
-    i64::try_from(time).unwrap_or_default()
+fn sparse(path: &TreePath) -> Error {
+    corrupt(format!(
+        "{path} is a sparse file of GNU tar, which images and engines do not have"
+    ))
+}
+
+/// A number, which programs leave empty for zero.
+fn or_zero<N: Default>(number: io::Result<N>, field: &[u8]) -> io::Result<N> {
+    match field.iter().all(|byte| matches!(byte, 0 | b' ')) {
+        true => Ok(N::default()),
+        false => number,
+    }
 }
 
 impl Described {
     /// Applies a record of an extended header.
     fn apply(&mut self, key: &str, value: Vec<u8>) -> Result<()> {
+        if let Some(name) = key.strip_prefix(XATTR) {
+            self.xattrs.insert(name.to_owned(), value.into());
+            return Ok(());
+        }
+        // An empty value takes back an earlier record.
+        if value.is_empty() {
+            return Ok(());
+        }
         let number = || std::str::from_utf8(&value).ok()?.parse::<u64>().ok();
         let invalid = || corrupt(format!("the archive has an invalid {key} of {}", self.path));
         match key {
@@ -184,145 +322,35 @@ impl Described {
             "linkpath" => self.link = value,
             "uid" => self.user = number().ok_or_else(invalid)?,
             "gid" => self.group = number().ok_or_else(invalid)?,
-            "mtime" => self.changed = time(&value).ok_or_else(invalid)?,
-            // The end of the content was found by the header.
-            "size" if number() != Some(self.size) => {
-                return Err(corrupt(format!("{} has two different sizes", self.path)));
+            "mtime" => {
+                let text = std::str::from_utf8(&value).ok();
+                self.changed = text.and_then(read_time).ok_or_else(invalid)?;
             }
-            _ => {
-                if let Some(name) = key.strip_prefix(XATTR) {
-                    self.xattrs.insert(name.to_owned(), value.into());
-                }
-            }
+            "size" => match number().ok_or_else(invalid)? {
+                size if size == self.size || size >= TOO_LARGE => self.size = size,
+                _ => return Err(corrupt(format!("{} has two different sizes", self.path))),
+            },
+            _ if key.starts_with("GNU.sparse.") => return Err(sparse(&self.path)),
+            _ => {}
         }
         Ok(())
     }
 }
 
 /// Reads `1700000000.25`; parts of a nanosecond are cut.
-fn time(text: &[u8]) -> Option<(i64, u32)> {
-    let text = std::str::from_utf8(text).ok()?;
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let mut digits: String = fraction.chars().take(9).collect();
-    while digits.len() < 9 {
-        digits.push('0');
+pub(super) fn read_time(text: &str) -> Option<(i64, u32)> {
+    let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let whole: i64 = seconds.parse().ok()?;
+    if !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
     }
-    let (seconds, nanos) = (whole.parse::<i64>().ok()?, digits.parse::<u32>().ok()?);
-    match seconds < 0 || whole.starts_with('-') {
-        true => Some((seconds, 0)),
-        false => Some((seconds, nanos)),
+    let digits: String = fraction.chars().chain("000000000".chars()).take(9).collect();
+    let nanos: u32 = digits.parse().ok()?;
+    match seconds.starts_with('-') && nanos > 0 {
+        true => Some((whole.checked_sub(1)?, 1_000_000_000 - nanos)),
+        false => Some((whole, nanos)),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use tar::{Archive, Header};
-
-    fn read(archive: &[u8]) -> Result<Vec<Described>> {
-        let mut found = Vec::new();
-        let mut archive = Archive::new(archive);
-        let entries = archive.entries().map_err(damaged)?;
-        each(entries, |described, _| {
-            found.push(described);
-            Ok(())
-        })?;
-        Ok(found)
-    }
-
-    fn block(kind: EntryType, name: &[u8], content: &[u8]) -> Vec<u8> {
-        let mut header = Header::new_ustar();
-        header.set_entry_type(kind);
-        header.set_size(content.len() as u64);
-        header.set_mode(0o644);
-        header.set_mtime(7);
-        header.set_uid(1);
-        header.set_gid(2);
-        header.as_ustar_mut().unwrap().name[..name.len()].copy_from_slice(name);
-        header.set_cksum();
-        let mut bytes = header.as_bytes().to_vec();
-        bytes.extend_from_slice(content);
-        bytes.resize(bytes.len().next_multiple_of(512), 0);
-        bytes
-    }
-
-    #[test]
-    fn extended_headers_belong_to_the_next_entry() {
-        let long = vec![b'n'; 300];
-        let pax = b"13 mtime=9.5\n15 uid=3000000\n27 SCHILY.xattr.user.a=b\nc\n";
-        let archive = [
-            block(
-                EntryType::GNULongName,
-                b"././@LongLink",
-                &[&long[..], b"\0"].concat(),
-            ),
-            block(EntryType::Regular, b"nnn", b"content"),
-            block(EntryType::XHeader, b"pax", &pax[..]),
-            block(EntryType::Regular, b"b", b""),
-            block(EntryType::Regular, b"c", b""),
-        ];
-        let found = read(&archive.concat());
-        let found = found.unwrap();
-        assert_eq!(found[0].path.as_bytes(), long);
-        assert_eq!((found[0].size, found[0].changed), (7, (7, 0)));
-        assert_eq!(
-            (found[1].user, found[1].group, found[1].changed),
-            (3_000_000, 2, (9, 500_000_000))
-        );
-        assert_eq!(found[1].xattrs["user.a"].as_slice(), b"b\nc");
-        assert_eq!((found[2].user, found[2].path.to_string()), (1, "/c".to_owned()));
-    }
-
-    #[test]
-    fn long_target_of_a_link_belongs_to_the_next_entry() {
-        let long = vec![b't'; 300];
-        let archive = [
-            block(EntryType::XGlobalHeader, b"pax_global_header", b"9 a=bcd\n"),
-            block(
-                EntryType::GNULongLink,
-                b"././@LongLink",
-                &[&long[..], b"\0"].concat(),
-            ),
-            block(EntryType::Symlink, b"link", b""),
-            block(EntryType::Symlink, b"next", b""),
-            block(EntryType::XHeader, b"pax", b"14 mtime=-1.5\n"),
-            block(EntryType::Regular, b"old", b""),
-        ];
-        let found = read(&archive.concat()).unwrap();
-        assert_eq!(
-            (found[0].link.as_slice(), found[0].path.as_bytes()),
-            (&long[..], &b"link"[..])
-        );
-        assert_eq!(found[1].link.as_slice(), b"");
-        // Before 1970, without the fraction.
-        assert_eq!((found.len(), found[2].changed), (3, (-1, 0)));
-    }
-
-    #[test]
-    fn huge_or_contradictory_header_is_an_error() {
-        let huge = vec![b'n'; (1 << 20) + 1];
-        for (archive, why) in [
-            (block(EntryType::GNULongName, b"x", &huge), "more than 1 MiB"),
-            (
-                [
-                    block(EntryType::XHeader, b"x", b"16 size=9999999\n"),
-                    block(EntryType::Regular, b"a", b"x"),
-                ]
-                .concat(),
-                "two different sizes",
-            ),
-            (block(EntryType::XHeader, b"x", b"99 a=b\n"), "invalid header"),
-            (block(EntryType::Regular, b"../x", b""), "is not a path"),
-            (block(EntryType::GNUSparse, b"x", b""), "sparse"),
-            (vec![b'x'; 1024], "damaged, or no archive"),
-        ] {
-            let error = read(&archive).unwrap_err();
-            let text = error.to_string();
-            assert!(
-                error.kind() == ErrorKind::Corrupt && text.contains(why),
-                "{why}: {text}"
-            );
-            assert!(!format!("{error:?}").contains("xxxx"), "{text}");
-        }
-    }
-}
+mod tests;

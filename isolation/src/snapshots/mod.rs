@@ -24,6 +24,7 @@
 //! **Authors of engines** implement the facet [`Saves`](crate::Saves): a [`PartWriter`] takes a
 //! directory or a tar archive, a [`PartReader`] writes one.
 
+pub(crate) mod archive_entries;
 mod carried;
 mod clone_tree;
 mod contents;

@@ -3,19 +3,16 @@
 //! Attributes for which the old header has no room are in extended headers (PAX): times below a
 //! second, large numbers, long names, extended attributes.
 
-use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 
-use tar::{Archive, EntryType, Header};
+use tar::{EntryType, Header};
 
+use super::archive_entries::{self, Described, XATTR};
 use super::entry::{Bytes, Entry, EntryKind, TreePath};
 use super::part_reader::PartReader;
 use super::part_writer::PartWriter;
 use super::store::writer::{from_reader, to_writer};
 use crate::error::{Error, ErrorKind, Result};
-
-/// The prefix of extended attributes in extended headers.
-const XATTR: &str = "SCHILY.xattr.";
 
 /// The padding of an archive.
 const ZEROS: [u8; 512] = [0; 512];
@@ -35,37 +32,23 @@ impl PartWriter {
         name: &[u8],
         skip: impl Fn(&TreePath) -> bool,
     ) -> Result<()> {
-        let mut archive = Archive::new(archive);
-        for entry in archive.entries().map_err(from_reader)? {
-            let mut entry = entry.map_err(from_reader)?;
-            let Some(mut found) = read_entry(&mut entry, at, name)? else {
-                continue;
+        archive_entries::each(archive, |described, content| {
+            let Some(found) = entry_of(described, at, name)?.filter(|found| !skip(&found.path)) else {
+                return Ok(());
             };
-            if skip(&found.path) {
-                continue;
-            }
-            // The links of an archive of a directory begin with its name, too.
-            if let EntryKind::HardLink { target } = &mut found.kind {
-                *target = moved(target.as_bytes(), at, name)?;
-            }
             match found.kind {
-                EntryKind::File { .. } => self.add_file(found, &mut entry)?,
-                _ => self.add(found)?,
+                EntryKind::File { .. } => self.add_file(found, content),
+                _ => self.add(found),
             }
-        }
-        Ok(())
+        })
     }
-}
 
-impl PartWriter {
     /// Takes the first entry of an archive, which must be a directory; returns whether it is.
     pub(crate) fn add_first_below(&mut self, archive: impl Read, at: &TreePath, name: &[u8]) -> Result<bool> {
-        let mut archive = Archive::new(archive);
-        let Some(entry) = archive.entries().map_err(from_reader)?.next() else {
+        let Some(first) = archive_entries::first(archive)? else {
             return Ok(false);
         };
-        let found = read_entry(&mut entry.map_err(from_reader)?, at, name)?;
-        match found {
+        match entry_of(first, at, name)? {
             Some(found) if found.kind == EntryKind::Directory && found.path == *at => {
                 self.add(found).map(|()| true)
             }
@@ -85,89 +68,37 @@ fn moved(path: &[u8], at: &TreePath, name: &[u8]) -> Result<TreePath> {
     TreePath::normal(&[at.as_bytes(), b"/", rest].concat())
 }
 
-/// Reads the attributes of an entry; `None` for one without a file.
-fn read_entry(entry: &mut tar::Entry<'_, impl Read>, at: &TreePath, name: &[u8]) -> Result<Option<Entry>> {
-    let path = moved(&entry.path_bytes(), at, name)?;
-    let corrupt = |error: io::Error| {
-        let why = format!("the archive has an invalid entry {path}: {error}");
-        Error::new(ErrorKind::Corrupt, why)
-    };
-    let link = entry.link_name_bytes().map(|link| link.into_owned());
-    let header = entry.header();
-    let link = || link.clone().unwrap_or_default();
-    let device =
-        |number: io::Result<Option<u32>>| -> Result<u32> { Ok(number.map_err(corrupt)?.unwrap_or_default()) };
-    let kind = match header.entry_type() {
+/// An entry of an archive as one of a part; `None` for one without a file. The links of an archive
+/// of a directory begin with its name, too.
+fn entry_of(described: Described, at: &TreePath, name: &[u8]) -> Result<Option<Entry>> {
+    let (major, minor) = described.device;
+    let kind = match described.kind {
         EntryType::Directory => EntryKind::Directory,
-        EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => EntryKind::File {
+        EntryType::Regular | EntryType::Continuous => EntryKind::File {
             size: 0,
             chunks: Vec::new(),
         },
         EntryType::Symlink => EntryKind::Link {
-            target: link().into(),
+            target: described.link.into(),
         },
         EntryType::Link => EntryKind::HardLink {
-            target: TreePath::normal(&link())?,
+            target: moved(&described.link, at, name)?,
         },
         EntryType::Fifo => EntryKind::Pipe,
-        EntryType::Char => EntryKind::CharDevice {
-            major: device(header.device_major())?,
-            minor: device(header.device_minor())?,
-        },
-        EntryType::Block => EntryKind::BlockDevice {
-            major: device(header.device_major())?,
-            minor: device(header.device_minor())?,
-        },
+        EntryType::Char => EntryKind::CharDevice { major, minor },
+        EntryType::Block => EntryKind::BlockDevice { major, minor },
         _ => return Ok(None),
     };
-    let mut found = Entry {
+    Ok(Some(Entry {
+        path: moved(described.path.as_bytes(), at, name)?,
         kind,
-        mode: header.mode().map_err(corrupt)? & 0o7777,
-        uid: header.uid().map_err(corrupt)?,
-        gid: header.gid().map_err(corrupt)?,
-        mtime: (
-            i64::try_from(header.mtime().map_err(corrupt)?).unwrap_or_default(),
-            0,
-        ),
-        xattrs: BTreeMap::new(),
+        mode: described.mode,
+        uid: described.user,
+        gid: described.group,
+        mtime: described.changed,
+        xattrs: described.xattrs,
         stamp: None,
-        path: path.clone(),
-    };
-    let Some(extensions) = entry.pax_extensions().map_err(corrupt)? else {
-        return Ok(Some(found));
-    };
-    for extension in extensions {
-        let extension = extension.map_err(corrupt)?;
-        let value = extension.value_bytes();
-        let text = || std::str::from_utf8(value).ok();
-        match extension.key() {
-            Ok("uid") => found.uid = text().and_then(|text| text.parse().ok()).unwrap_or(found.uid),
-            Ok("gid") => found.gid = text().and_then(|text| text.parse().ok()).unwrap_or(found.gid),
-            Ok("mtime") => found.mtime = text().and_then(read_time).unwrap_or(found.mtime),
-            Ok(key) => {
-                if let Some(name) = key.strip_prefix(XATTR) {
-                    found.xattrs.insert(name.to_owned(), value.into());
-                }
-            }
-            Err(_) => {}
-        }
-    }
-    Ok(Some(found))
-}
-
-/// Reads `1700000000.25`.
-fn read_time(text: &str) -> Option<(i64, u32)> {
-    let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let whole: i64 = seconds.parse().ok()?;
-    let mut digits: String = fraction.chars().take(9).collect();
-    while digits.len() < 9 {
-        digits.push('0');
-    }
-    let nanos: u32 = digits.parse().ok()?;
-    match seconds.starts_with('-') && nanos > 0 {
-        true => Some((whole - 1, 1_000_000_000 - nanos)),
-        false => Some((whole, nanos)),
-    }
+    }))
 }
 
 impl PartReader {
@@ -211,6 +142,7 @@ impl PartReader {
     }
 
     fn write_entry(&self, entry: &Entry, to: &mut impl Write) -> Result<()> {
+        check_attributes(entry)?;
         let extended = extensions(entry);
         if !extended.is_empty() {
             let mut header = Header::new_ustar();
@@ -295,6 +227,21 @@ fn set_name(header: &mut Header, name: &[u8]) {
     if let Some(ustar) = header.as_ustar_mut() {
         let end = name.len().min(NAME);
         ustar.name[..end].copy_from_slice(&name[..end]);
+    }
+}
+
+/// Refuses names of attributes that a reader would cut.
+fn check_attributes(entry: &Entry) -> Result<()> {
+    match entry.xattrs.keys().find(|name| name.contains('=')) {
+        Some(name) => Err(Error::new(
+            ErrorKind::Unsupported,
+            format!(
+                "{} has the extended attribute {name:?}, and an archive has no names with an equals sign; \
+                 remove it: setfattr -x",
+                entry.path
+            ),
+        )),
+        None => Ok(()),
     }
 }
 

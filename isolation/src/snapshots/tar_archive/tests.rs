@@ -1,6 +1,7 @@
 //! Extended headers.
 
 use super::*;
+use crate::snapshots::archive_entries::read_time;
 
 #[test]
 fn times_are_written_and_read() {
@@ -45,4 +46,16 @@ fn size_without_room_is_in_the_extended_header() {
     };
     assert_eq!(text((1 << 33) - 1), "");
     assert_eq!(text(1 << 33), "19 size=8589934592\n");
+}
+
+#[test]
+fn attribute_with_an_equals_sign_is_refused() {
+    let marked = |name: &str| Entry {
+        xattrs: [(name.to_owned(), b"x=y".into())].into(),
+        ..Entry::directory(TreePath::normal(b"file").unwrap())
+    };
+    check_attributes(&marked("user.a")).unwrap();
+    let error = check_attributes(&marked("user.a=b")).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.to_string().contains("\"user.a=b\""), "{error}");
 }

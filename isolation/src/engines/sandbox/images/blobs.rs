@@ -7,13 +7,13 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
-use tar::{Archive, EntryType};
+use tar::EntryType;
 
-use super::entries::{self, corrupt, damaged};
 use super::streams::{Budget, decompress};
 use crate::error::{Error, Result};
 use crate::files::copy::Stop;
 use crate::snapshots::TreePath;
+use crate::snapshots::archive_entries::{self, corrupt, damaged};
 
 /// The most files in an archive of images.
 const MOST_FILES: usize = 100_000;
@@ -67,18 +67,16 @@ impl Blobs {
 
     /// The archive at this path.
     pub(super) fn archive(path: PathBuf) -> Result<Self> {
-        let file = regular(&path)?;
-        let length = file.metadata().map_err(|e| Error::io("inspect", &path, e))?.len();
-        let mut archive = Archive::new(file);
+        let archive = regular(&path)?;
+        let length = archive.metadata().map_err(|e| Error::io("inspect", &path, e))?.len();
         let mut files = HashMap::new();
-        let entries = archive.entries_with_seek().map_err(damaged)?;
-        entries::each(entries, |described, entry| {
+        archive_entries::each_in_file(archive, |described, _| {
             if files.len() >= MOST_FILES {
                 return Err(corrupt(format!("the archive has more than {MOST_FILES} files")));
             }
             let place = match described.kind {
                 EntryType::Regular | EntryType::Continuous => {
-                    let (offset, size) = (entry.raw_file_position(), described.size);
+                    let (offset, size) = (described.position, described.size);
                     // A file that is not there is noticed here only by a reader that cannot seek.
                     if offset.checked_add(size).is_none_or(|end| end > length) {
                         let text = "the archive ends in the middle of a file; save or copy it again";

@@ -8,11 +8,11 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::blobs::Blobs;
-use super::entries::corrupt;
 use super::streams::{LayerDigests, document};
 use crate::counted::counted;
 use crate::error::{Error, ErrorKind, Result};
 use crate::snapshots::Digest;
+use crate::snapshots::archive_entries::corrupt;
 
 /// How deep a list of images in a list of images may be.
 const DEEPEST: usize = 3;

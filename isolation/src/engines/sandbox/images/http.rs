@@ -14,9 +14,9 @@ use hyper::{Method, Request, Response, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::time::timeout;
 
-use super::entries::corrupt;
 use super::registry_access::RegistryAccess;
 use crate::error::{Error, ErrorKind, Result};
+use crate::snapshots::archive_entries::corrupt;
 
 /// How long a connection, or the next piece of a reply, may take.
 const TIMEOUT: Duration = Duration::from_secs(60);

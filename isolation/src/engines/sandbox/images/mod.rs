@@ -21,7 +21,6 @@
 mod blobs;
 mod config;
 mod description;
-mod entries;
 mod given;
 mod http;
 mod kept;
@@ -48,6 +47,7 @@ use crate::engines::host::blocking;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::copy::{Stop, StopOnDrop};
 use crate::files::remove_tree::remove_tree;
+use crate::snapshots::archive_entries::corrupt;
 
 use blobs::Blobs;
 pub(super) use config::{Defaults, changed, left_out, user_left_out};
@@ -358,7 +358,7 @@ fn unpack_into(
     let mut tree = Tree::new(&made.root(), store.identity(), budget, stop)?;
     for (file, digests) in description.layers {
         let layer = blobs.file(&file)?;
-        let layer = layer.ok_or_else(|| entries::corrupt(format!("the layer {file} is missing")))?;
+        let layer = layer.ok_or_else(|| corrupt(format!("the layer {file} is missing")))?;
         tree.add(layer, digests)?;
     }
     let (left_out, left, given) = tree.finish()?;

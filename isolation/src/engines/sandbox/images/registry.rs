@@ -12,13 +12,13 @@ use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
 
 use super::description::{Descriptor, Manifest, choose, digest, json as parsed};
-use super::entries::corrupt;
 use super::http::{Server, collect, get, next};
 use super::registry_access::RegistryAccess;
 use super::registry_auth::Authorization;
 use super::streams::Budget;
 use crate::error::{Error, ErrorKind, Result};
 use crate::snapshots::Digest;
+use crate::snapshots::archive_entries::corrupt;
 
 /// The host of Docker Hub.
 const HUB: (&str, &str) = ("docker.io", "registry-1.docker.io");

@@ -5,10 +5,10 @@ use std::io::{self, BufRead, BufReader, Read};
 use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest as _, Sha256};
 
-use super::entries::{corrupt, damaged};
 use super::zstd::{FRAME, Zstd};
 use crate::error::{Error, ErrorKind, Result};
 use crate::snapshots::Digest;
+use crate::snapshots::archive_entries::{corrupt, damaged};
 
 /// How much is read at once.
 const PIECE: usize = 128 << 10;

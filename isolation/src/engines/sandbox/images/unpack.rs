@@ -17,7 +17,6 @@ use serde::{Deserialize, Serialize};
 use tar::EntryType;
 
 use super::super::identity::{COUNT, Identity};
-use super::entries::{self, Described, corrupt, damaged};
 use super::given::{Given, open_below};
 use super::streams::{Budget, LayerDigests, layer};
 use crate::error::{Error, Result};
@@ -26,6 +25,7 @@ use crate::files::dir::{Dir, Kind};
 use crate::files::remove_tree::remove_tree;
 use crate::files::root;
 use crate::snapshots::TreePath;
+use crate::snapshots::archive_entries::{self, Described, corrupt, damaged};
 
 /// The beginning of names that remove something of the layers below.
 const WHITEOUT: &[u8] = b".wh.";
@@ -98,9 +98,7 @@ impl<'a> Tree<'a> {
             left: self.budget.left,
         };
         layer(file, digests, &mut budget, |archive| {
-            let mut archive = tar::Archive::new(archive);
-            let entries = archive.entries().map_err(damaged)?;
-            entries::each(entries, |described, content| self.apply(&described, content))
+            archive_entries::each(archive, |described, content| self.apply(&described, content))
         })?;
         self.budget = budget;
         Ok(())
