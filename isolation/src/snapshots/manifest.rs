@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::activation;
 use super::contents::PartKind;
 use super::digest::Digest;
 use super::left_out::LeftOut;
@@ -33,7 +34,8 @@ pub struct Snapshot {
 }
 
 /// The contents of a snapshot, and the list of what is missing. It has no values of environment
-/// variables, which may be secret.
+/// variables, which may be secret, except for the paths that activate a virtual environment of
+/// Python.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
@@ -66,7 +68,8 @@ pub struct Manifest {
     /// The directory of this machine in which the files were, if they know it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<PathBuf>,
-    /// The specification, with empty texts as values of variables.
+    /// The specification, with empty texts as values of variables. `VIRTUAL_ENV` and `PATH` keep
+    /// their values if they activate a virtual environment of Python.
     pub spec: EnvironmentSpec,
     /// The names of the variables whose values were left out.
     pub withheld: Vec<String>,
@@ -127,15 +130,21 @@ impl Manifest {
     }
 }
 
-/// The specification with empty texts as values of variables, and the names of the variables.
+/// The specification with empty texts as values of variables, and the names of these variables.
 pub(super) fn without_values(spec: &EnvironmentSpec) -> Result<(EnvironmentSpec, Vec<String>)> {
     let corrupt = |error: serde_json::Error| Error::new(ErrorKind::Corrupt, error.to_string());
-    let mut value = serde_json::to_value(spec).map_err(corrupt)?;
+    let mut spec = spec.clone();
+    let activation = activation::take(&mut spec.env);
+    let mut value = serde_json::to_value(&spec).map_err(corrupt)?;
     let mut names = Vec::new();
     blank(&mut value, &mut names);
     names.sort();
     names.dedup();
-    Ok((serde_json::from_value(value).map_err(corrupt)?, names))
+    let mut left: EnvironmentSpec = serde_json::from_value(value).map_err(corrupt)?;
+    for (name, value) in &activation {
+        left.env.insert(name.clone(), value.clone());
+    }
+    Ok((left, names))
 }
 
 /// Empties every map of variables: of the environment, of its main process and of its checks. What
@@ -189,5 +198,18 @@ mod tests {
         assert_eq!(names, ["CHECK", "PASSWORD", "TOKEN"]);
         let text = serde_json::to_string(&left).unwrap();
         assert!(!text.contains("hunter2") && text.contains("PASSWORD"), "{text}");
+        let activated = [
+            ("PATH", "/v/bin:/bin"),
+            ("VIRTUAL_ENV", "/v"),
+            ("PASSWORD", "hunter2"),
+        ];
+        let spec = EnvironmentSpec {
+            env: activated.into(),
+            ..spec
+        };
+        let (left, names) = without_values(&spec).unwrap();
+        assert_eq!(names, ["CHECK", "PASSWORD", "TOKEN"]);
+        let kept = [("PATH", "/v/bin:/bin"), ("VIRTUAL_ENV", "/v"), ("PASSWORD", "")];
+        assert_eq!(left.env, kept.into());
     }
 }

@@ -3,7 +3,8 @@
 //! A snapshot is in a [`SnapshotStore`], a directory of this user. It has the files of an
 //! environment with their modes, owners, links and times, its volumes, the configuration and the
 //! list of packages. Its [`Manifest`] lists what it does not have: memory, sockets, directories of
-//! the host, and values of environment variables, which may be secret.
+//! the host, and values of environment variables, which may be secret. The paths that activate a
+//! virtual environment of Python are kept.
 //!
 //! ```no_run
 //! use isolation::snapshots::{RestoreOptions, SnapshotOptions, SnapshotStore};
@@ -24,6 +25,7 @@
 //! **Authors of engines** implement the facet [`Saves`](crate::Saves): a [`PartWriter`] takes a
 //! directory or a tar archive, a [`PartReader`] writes one.
 
+mod activation;
 pub(crate) mod archive_entries;
 mod carried;
 mod clone_tree;

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::activation;
 use super::left_out::LeftOut;
 use super::manifest::Snapshot;
 use super::progress::OnProgress;
@@ -26,7 +27,7 @@ pub struct RestoreOptions {
     /// How long the new environment lives.
     pub lifetime: Lifetime,
     /// Values of variables. A snapshot has their names, but not their values; a variable that is
-    /// not given is not set.
+    /// not given is not set, unless it activates a virtual environment of Python.
     pub env: Variables,
     /// Whether the specification of an imported snapshot may mount directories of this machine,
     /// relax restrictions or set options of its engine. Without it, such a snapshot is refused.
@@ -53,7 +54,9 @@ impl RestoreOptions {
     pub(crate) fn spec(&self, snapshot: &Snapshot) -> Result<(EnvironmentSpec, Vec<String>)> {
         let corrupt = |error: serde_json::Error| Error::new(ErrorKind::Corrupt, error.to_string());
         let manifest = &snapshot.manifest;
-        let mut value = serde_json::to_value(&manifest.spec).map_err(corrupt)?;
+        let mut saved = manifest.spec.clone();
+        let activation = activation::take(&mut saved.env);
+        let mut value = serde_json::to_value(&saved).map_err(corrupt)?;
         let mut filling = Filling {
             given: &self.env,
             used: BTreeSet::new(),
@@ -61,6 +64,11 @@ impl RestoreOptions {
         };
         filling.fill(&mut value);
         let mut spec: EnvironmentSpec = serde_json::from_value(value).map_err(corrupt)?;
+        spec.env.extend(
+            activation
+                .into_iter()
+                .map(|(name, value)| (name.clone(), value.clone())),
+        );
         for (name, value) in self.env.iter().filter(|(name, _)| !filling.used.contains(*name)) {
             spec.env.insert(name.clone(), value.clone());
         }
@@ -203,8 +211,24 @@ mod tests {
             env: [("NEW", "1")].into(),
             ..RestoreOptions::default()
         };
-        let (spec, missing) = options.spec(&saved.unwrap()).unwrap();
+        let mut saved = saved.unwrap();
+        let (spec, missing) = options.spec(&saved).unwrap();
         assert_eq!(spec.env.get("NEW").map(String::as_str), Some("1"));
         assert!(missing.is_empty());
+        // A virtual environment stays active, unless the caller gives another path.
+        let activated = [("PATH", "/work/.venv/bin:/bin"), ("VIRTUAL_ENV", "/work/.venv")];
+        saved.manifest.spec.env = activated.into_iter().chain([("TOKEN", "")]).collect();
+        let (spec, missing) = options.spec(&saved).unwrap();
+        assert_eq!(
+            (&spec.env["PATH"], &spec.env["VIRTUAL_ENV"]),
+            (&activated[0].1.into(), &activated[1].1.into())
+        );
+        assert_eq!(missing, ["TOKEN"]);
+        let other = RestoreOptions {
+            env: [("PATH", "/bin")].into(),
+            ..RestoreOptions::default()
+        };
+        let (spec, _) = other.spec(&saved).unwrap();
+        assert_eq!(spec.env["PATH"], "/bin");
     }
 }

@@ -25,7 +25,8 @@ use crate::session::Session;
 ///
 /// A snapshot contains the files of an environment, its volumes, its configuration and the list of
 /// its packages. It does not contain memory, connections, mounted directories of this machine and
-/// the values of environment variables; `isolate snapshot show` lists what was left out.
+/// the values of environment variables, except for the paths that activate a virtual environment of
+/// Python; `isolate snapshot show` lists what was left out.
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true)]
 pub(crate) struct Snapshot {
