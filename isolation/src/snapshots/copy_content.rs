@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 
+use super::holes;
+
 /// A file that is copied in less time than its content is shared.
 const SMALL: u64 = 64 << 10;
 
@@ -27,8 +29,7 @@ pub(crate) fn copy_content(from: &File, size: u64, to: &mut File) -> io::Result<
     if rustix::fs::ioctl_ficlone(&*to, from).is_ok() {
         return Ok(());
     }
-    let mut from = from;
-    io::copy(&mut from, to).map(drop)
+    holes::copy(from, to)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use rustix::fs::{AtFlags, CWD, Timespec, Timestamps};
 
 use super::copy_content::copy_content;
 use super::entry::{Entry, EntryKind};
+use super::holes::WithHoles;
 use super::owners::Owners;
 use super::part_reader::PartReader;
 use super::xattrs;
@@ -85,7 +86,9 @@ impl PartReader {
                 let mut options = OpenOptions::new();
                 let options = options.write(true).create_new(true).mode(0o600);
                 let mut file = options.open(path).map_err(failed)?;
-                self.copy(entry, &mut file)
+                let mut writer = WithHoles::new(&mut file);
+                self.copy(entry, &mut writer)?;
+                writer.finish().map_err(failed)
             }
             EntryKind::Link { target } => {
                 use std::os::unix::ffi::OsStrExt;

@@ -37,6 +37,7 @@ mod digest;
 mod directory_in;
 mod directory_out;
 mod entry;
+mod holes;
 mod image_archive;
 mod image_config;
 mod image_layer;
