@@ -103,7 +103,7 @@ pub(super) async fn write(
     let _guard = StopOnDrop(stop.clone());
     let (directory, store) = (files.to_owned(), store.to_owned());
     let known = entries.clone();
-    let reader = blocking(move || {
+    let (reader, early) = blocking(move || {
         let mut part = begin_carried(&store, &stop)?;
         // Only root can have given them to other users.
         let owners = match rustix::process::geteuid().is_root() {
@@ -116,15 +116,17 @@ pub(super) async fn write(
                 as_before(entry, before);
             }
         });
-        Ok(complete_carried(part)?.0)
+        let early = LeftOut::early_times(part.entries().values());
+        Ok((complete_carried(part)?.0, early))
     })
     .await?;
+    let early = early.filter(|_| target.engine() == docker::NAME);
     let written = match target.shared().instance.saves() {
         Some(saves) => saves.write_directory(&to.path, reader).await?,
         None => None,
     };
     match written {
-        Some(0) => Ok(Vec::new()),
+        Some(0) => Ok(early.into_iter().collect()),
         Some(differing) => Ok(vec![LeftOut::new(
             format!(
                 "the owners of {}, and the bits setuid and setgid",

@@ -33,7 +33,8 @@ impl Saves for DockerInstance {
             let images = docker.images();
             let found = images.inspect(&container.image, InspectImage::default()).await;
             let found = found.map_err(to_error)?;
-            let (parts, left_out) = parts(&container);
+            let (parts, mut left_out) = parts(&container);
+            left_out.push(LeftOut::parts_of_seconds());
             Ok(Contents {
                 parts,
                 left_out,
@@ -66,7 +67,9 @@ impl Saves for DockerInstance {
             };
             part.start_anew();
             let archive = volumes::read(&self.container, &volume, &target).await?;
-            added(part, archive, |_| false).await
+            let mut part = added(part, archive, |_| false).await?;
+            note_early_times(&mut part);
+            Ok(part)
         })
     }
 
@@ -83,6 +86,7 @@ impl Saves for DockerInstance {
                     "the archives of Podman do not have them",
                 ));
             }
+            part.leave_out(LeftOut::parts_of_seconds());
             let found = files::directory(&self.container, &self.mounts, &path).await?;
             let mut in_memory = Vec::new();
             for mount in self.mounts.memory_below(&found.path) {
@@ -134,6 +138,13 @@ impl Saves for DockerInstance {
     }
 }
 
+/// Notes times that the snapshot has, and that a container restored from it does not get.
+fn note_early_times(part: &mut PartWriter) {
+    if let Some(left) = LeftOut::early_times(part.entries().values()) {
+        part.leave_out(left);
+    }
+}
+
 /// Takes the files of an archive of the daemon.
 async fn added(
     mut part: PartWriter,
@@ -172,6 +183,7 @@ impl DockerInstance {
         }
         part.root_is_unknown()?;
         part.stamp(|path| listed.stamp(path));
+        note_early_times(&mut part);
         Ok(part)
     }
 
