@@ -60,6 +60,14 @@ impl Error {
         self
     }
 
+    /// Replaces an operation, and its subject, by the one of which it was a part.
+    pub(crate) fn part_of(mut self, part: &str, operation: &'static str, subject: &str) -> Self {
+        if self.0.operation.as_deref() == Some(part) {
+            self.0.operation = None;
+        }
+        self.during(operation, subject)
+    }
+
     /// For authors of engines: adds the status of the environment that the failed call has
     /// observed, such as [`Status::Stopped`].
     pub fn observed(mut self, status: Status) -> Self {

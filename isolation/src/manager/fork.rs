@@ -62,9 +62,10 @@ impl Manager {
         count: usize,
         options: ForkOptions,
     ) -> Result<Vec<Environment>> {
+        let (shared, operation) = (environment.shared(), "fork the environment");
         let forked = Box::pin(self.fork_all(environment, count, &options)).await;
-        let shared = environment.shared();
-        shared.report("fork the environment", shared.name(), forked).await
+        let forked = forked.map_err(|e| e.part_of("create the environment", operation, shared.name()));
+        shared.report(operation, shared.name(), forked).await
     }
 
     async fn fork_all(

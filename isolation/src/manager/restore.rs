@@ -24,7 +24,8 @@ impl Manager {
         options: RestoreOptions,
     ) -> Result<Restored> {
         let restored = Box::pin(self.restore_from(store, snapshot, options)).await;
-        restored.map_err(|error| error.during("restore the snapshot", &snapshot.id.short()))
+        let id = snapshot.id.short();
+        restored.map_err(|error| error.part_of("create the environment", "restore the snapshot", &id))
     }
 
     async fn restore_from(

@@ -291,7 +291,16 @@ async fn damaged_snapshot_leaves_no_environment() {
         .await;
     let error = restored.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
-    assert!(error.to_string().contains("is damaged"), "{error}");
+    let text = error.to_string();
+    let id = saved.snapshot.id.short();
+    assert!(
+        text.starts_with(&format!("cannot restore the snapshot {id}: ")),
+        "{text}"
+    );
+    assert!(
+        text.contains("is damaged") && text.contains("isolate snapshot rm"),
+        "{text}"
+    );
     assert_eq!(fs::read_dir(fixture.base.path()).unwrap().count(), 0);
 }
 

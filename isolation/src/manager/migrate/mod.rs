@@ -159,11 +159,10 @@ impl Manager {
         to: &Destination,
         options: MigrateOptions,
     ) -> Result<Migrated> {
+        let (shared, operation) = (environment.shared(), "migrate the environment");
         let migrated = Box::pin(self.migrate_to(environment, to, &options)).await;
-        let shared = environment.shared();
-        shared
-            .report("migrate the environment", shared.name(), migrated)
-            .await
+        let migrated = migrated.map_err(|e| e.part_of("create the environment", operation, shared.name()));
+        shared.report(operation, shared.name(), migrated).await
     }
 
     async fn migrate_to(

@@ -78,8 +78,9 @@ impl SnapshotStore {
     /// the one that `ISOLATE_SNAPSHOT_STORE` names, then `$XDG_DATA_HOME/isolate/snapshots`, then
     /// `~/.local/share/isolate/snapshots`.
     pub fn open(directory: Option<&Path>) -> Result<Self> {
-        let path = place(directory, |name| std::env::var_os(name))?;
-        Self::with_disk(&path, Arc::new(RealDisk))
+        let path = place(directory, |name| std::env::var_os(name));
+        let opened = path.and_then(|path| Self::with_disk(&path, Arc::new(RealDisk)));
+        opened.map_err(|error| error.during("open the snapshot store", ""))
     }
 
     pub(crate) fn with_disk(path: &Path, disk: Arc<dyn Disk>) -> Result<Self> {

@@ -13,6 +13,10 @@ use super::pack::{self, Location};
 use crate::error::{Error, ErrorKind, Result};
 use crate::snapshots::digest::Digest;
 
+/// How a snapshot gets its content back.
+const REPAIR: &str = "import the snapshot from a file that `isolate snapshot export` has written before, \
+                      or remove it: isolate snapshot rm SNAPSHOT";
+
 /// How many packs are open at the same time.
 const OPEN: usize = 32;
 
@@ -134,15 +138,15 @@ impl Session {
             .file(number)
             .and_then(|file| pack::read_chunk(&file, digest, location));
         read.map_err(|e| Error::io("read", path, e))?.map_err(|why| {
-            let why = format!("{} is damaged: {why}", path.display());
+            let why = format!("{} is damaged: {why}; {REPAIR}", path.display());
             Error::new(ErrorKind::Corrupt, why)
         })
     }
 
     fn missing(&self, digest: &Digest) -> Error {
         let why = match self.damaged.first() {
-            Some((path, why)) => format!("{} is damaged: {why}", path.display()),
-            None => format!("the chunk {} is missing", digest.short()),
+            Some((path, why)) => format!("{} is damaged: {why}; {REPAIR}", path.display()),
+            None => format!("the chunk {} is missing; {REPAIR}", digest.short()),
         };
         Error::new(ErrorKind::Corrupt, why)
     }
