@@ -1,14 +1,15 @@
 //! `isolate migrate`: moves an environment to another engine.
 
 use std::fmt::Write;
+use std::time::Duration;
 
 use clap::Args;
 use isolation::packages::PackageIndex;
 use isolation::{
-    Command, Destination, EventKind, Lifetime, Manager, MigrateOptions, MigrationPlan, MigrationStep,
+    Command, Destination, Event, EventKind, Lagged, Lifetime, MigrateOptions, MigrationPlan, MigrationStep,
+    Subscription,
 };
 use serde_json::json;
-use tokio::task::JoinHandle;
 
 use crate::console::Console;
 use crate::error::CliError;
@@ -86,10 +87,9 @@ impl Migrate {
                     }
                     return Ok(exit_code::SUCCESS);
                 }
-                let steps = steps(manager, console);
-                let migrated = manager.migrate(&environment, &to, self.options()).await;
-                steps.abort();
-                let migrated = migrated?;
+                let events = manager.subscribe();
+                let work = manager.migrate(&environment, &to, self.options());
+                let migrated = with_steps(events, console, Box::pin(work)).await?;
                 let (made, plan) = (&migrated.environment, &migrated.plan);
                 match console.json {
                     true => console.value(&json!({
@@ -131,21 +131,35 @@ impl Migrate {
     }
 }
 
-/// Prints the steps, until it is aborted.
-fn steps(manager: &Manager, console: Console) -> JoinHandle<()> {
-    let mut events = manager.subscribe();
-    tokio::spawn(async move {
-        while let Some(event) = events.next().await {
-            let Ok(event) = event else { continue };
-            if let EventKind::Migrating { step } = event.kind {
-                match console.json {
-                    // A closed pipe is reported by the result that follows.
-                    true => drop(console.value(&json!({ "type": "migrating", "step": step }))),
-                    false => console.note(name(step)),
-                }
-            }
+/// Prints the steps of the work, all of them before its result.
+async fn with_steps<T>(mut events: Subscription, console: Console, work: impl Future<Output = T>) -> T {
+    let mut work = std::pin::pin!(work);
+    let done = loop {
+        tokio::select! {
+            Some(event) = events.next() => print(event, console),
+            done = &mut work => break done,
         }
-    })
+    };
+    // What it has reported last is there already.
+    while let Ok(Some(event)) = tokio::time::timeout(Duration::ZERO, events.next()).await {
+        print(event, console);
+    }
+    done
+}
+
+fn print(event: Result<Event, Lagged>, console: Console) {
+    let Ok(Event {
+        kind: EventKind::Migrating { step },
+        ..
+    }) = event
+    else {
+        return;
+    };
+    match console.json {
+        // A closed pipe is reported by the result that follows.
+        true => drop(console.value(&json!({ "type": "migrating", "step": step }))),
+        false => console.note(name(step)),
+    }
 }
 
 fn name(step: MigrationStep) -> &'static str {
@@ -186,6 +200,9 @@ fn text(plan: &MigrationPlan) -> String {
     }
     for lost in &plan.blocked {
         row("needed", &format!("{} ({})", lost.what, lost.why));
+    }
+    for hint in &plan.hints {
+        row("hint", hint);
     }
     text
 }

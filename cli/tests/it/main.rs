@@ -38,6 +38,8 @@ mod lifecycle; // an environment through its life: create, start, exec, stop, rm
 mod locks; // `isolate lock`, `isolate run --locked`
 #[cfg(unix)]
 mod login; // `isolate login, logout`, and second tries with newer credentials
+#[cfg(unix)]
+mod migrate; // `isolate migrate`
 mod replay; // the command on recordings of real daemons
 mod run; // `isolate run` on the engine `basic`
 mod schema; // the JSON schema of the protocol

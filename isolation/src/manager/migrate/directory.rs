@@ -81,18 +81,26 @@ impl Manager {
             undecided: Vec::new(),
             lost,
             blocked: Vec::new(),
+            hints: Vec::new(),
         };
         let mut filled = spec.clone();
         engine.fill_in(&mut filled);
-        plan.to.pulls = capabilities.has(Feature::Images) && !engine.has_image(&filled).await?;
+        let has_images = capabilities.has(Feature::Images);
+        plan.to.pulls = has_images && !engine.has_image(&filled).await?;
         let python = match python::of(source, &from).await? {
             None => None,
             Some(found) if plan.to.pulls && purpose == Purpose::Plan => {
                 plan.undecided.push(found.undecided());
+                plan.hints
+                    .extend(found.better_image(filled.image.as_deref(), None));
                 None
             }
             Some(found) => {
                 let asked = Box::pin(self.ask_target(engine, &mut spec, &found)).await?;
+                if has_images {
+                    plan.hints
+                        .extend(found.better_image(filled.image.as_deref(), Some(asked.as_ref())));
+                }
                 python::plan(found, asked, engine.name(), &from, &to, &mut spec, &mut plan)?
             }
         };
@@ -101,7 +109,7 @@ impl Manager {
             plan.lost.extend(left);
         }
         engine.fill_in(&mut spec);
-        plan.to.image = spec.image.clone().filter(|_| capabilities.has(Feature::Images));
+        plan.to.image = spec.image.clone().filter(|_| has_images);
         let selection = self.selection_for(engine, &spec).await?;
         Ok(Prepared {
             plan,

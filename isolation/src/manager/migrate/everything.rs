@@ -80,6 +80,7 @@ impl Manager {
             undecided: Vec::new(),
             lost,
             blocked,
+            hints: Vec::new(),
         };
         let mut needed = spec.clone();
         // Their files come from the snapshot.

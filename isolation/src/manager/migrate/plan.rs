@@ -23,6 +23,8 @@ pub struct MigrationPlan {
     /// Losses of what programs need: with something here, nothing is migrated unless
     /// [`MigrateOptions::accept_losses`](crate::MigrateOptions::accept_losses) is set.
     pub blocked: Vec<LeftOut>,
+    /// What would make the migration carry more, such as an image with the same Python.
+    pub hints: Vec<String>,
 }
 
 /// An engine, and where it is.

@@ -159,6 +159,7 @@ mod tests {
             undecided: Vec::new(),
             lost: Vec::new(),
             blocked: Vec::new(),
+            hints: Vec::new(),
         };
         let from = Side {
             seen: "/old".into(),

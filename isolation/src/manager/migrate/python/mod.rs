@@ -75,6 +75,38 @@ impl Found {
     }
 }
 
+impl Found {
+    /// A hint at an image that has the interpreter, unless the one that was chosen has it. `asked`
+    /// is the answer of the chosen image, if it is there.
+    pub(super) fn better_image(&self, image: Option<&str>, asked: Option<Option<&Python>>) -> Option<String> {
+        let Python {
+            version: (major, minor, _),
+            implementation,
+            libc,
+            ..
+        } = &self.python;
+        let better = match (implementation.as_str(), libc.0.as_str()) {
+            ("CPython", "glibc") => format!("python:{major}.{minor}-slim"),
+            ("CPython", _) => format!("python:{major}.{minor}-alpine"),
+            ("PyPy", _) => format!("pypy:{major}.{minor}-slim"),
+            _ => return None,
+        };
+        let is_same = |other: &Python| {
+            (other.implementation == *implementation && other.libc.0 == libc.0)
+                && (other.version.0, other.version.1) == (*major, *minor)
+        };
+        let has_it = match asked {
+            Some(asked) => asked.is_some_and(is_same),
+            None => image.is_some_and(|image| image.contains(&format!("python:{major}.{minor}"))),
+        };
+        (!has_it).then(|| {
+            format!(
+                "the environment has {implementation} {major}.{minor}, as the image {better} has: --image {better}"
+            )
+        })
+    }
+}
+
 /// Asks the interpreter of an environment; `None` without one.
 pub(super) async fn ask(environment: &Environment) -> Result<Option<Python>> {
     let arguments = ["-I", "-c", FACTS].map(str::to_owned);
@@ -223,5 +255,49 @@ mod tests {
             let misfit = python().misfit(&other).unwrap();
             assert!(misfit.contains(why), "{misfit}");
         }
+    }
+
+    #[test]
+    fn image_with_the_same_interpreter_is_named() {
+        let found = |python: Python| Found {
+            python,
+            packages: Vec::new(),
+            own: None,
+        };
+        let hint = |python: &Python, image, asked| found(python.clone()).better_image(image, asked);
+        let own = python();
+        let newer = Python {
+            version: (3, 12, 1),
+            ..python()
+        };
+        let musl = Python {
+            libc: (String::new(), String::new()),
+            ..python()
+        };
+        let pypy = Python {
+            implementation: "PyPy".into(),
+            ..python()
+        };
+        // The image that was chosen is there, and has or lacks the interpreter.
+        assert_eq!(hint(&own, Some("mine"), Some(Some(&own))), None);
+        for asked in [None, Some(&newer), Some(&musl)] {
+            let text = hint(&own, Some("python:3.11"), Some(asked)).unwrap();
+            assert!(text.ends_with("--image python:3.11-slim"), "{text}");
+        }
+        // It is not there yet.
+        assert_eq!(hint(&own, Some("python:3.11-slim"), None), None);
+        for (one, image) in [
+            (&own, "python:3.11-slim"),
+            (&musl, "python:3.11-alpine"),
+            (&pypy, "pypy:3.11-slim"),
+        ] {
+            let text = hint(one, Some("python:3.9-slim"), None).unwrap();
+            assert!(text.contains(image), "{text}");
+        }
+        let other = Python {
+            implementation: "GraalVM".into(),
+            ..python()
+        };
+        assert_eq!(hint(&other, None, None), None);
     }
 }
