@@ -23,6 +23,7 @@ mod main_process; // main processes with their streams, and images without a she
 mod migrate; // between engines, and between daemons
 mod migrated_files; // owners, bits, names and pipes that a migration keeps
 mod networks; // their subnets, who is on them, partitions
+mod odd_files; // names, links, times and attributes that a snapshot keeps
 mod odd_images; // an unusual PATH, no shell, other shells
 mod odd_shells; // variables, files and processes that could disturb a command shell
 mod owner; // containers end with the process that owns them
