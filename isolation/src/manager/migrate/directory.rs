@@ -245,6 +245,9 @@ async fn outside(source: &Environment, from: &Side) -> Result<Vec<LeftOut>> {
         lost.extend(contents.left_out.into_iter().filter(|left| !base(left)));
         return Ok(lost);
     }
+    if source.engine() == docker::NAME {
+        lost.push(LeftOut::parts_of_seconds());
+    }
     let mounts = &source.spec().mounts;
     let in_memory = mounts
         .iter()
