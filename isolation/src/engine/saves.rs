@@ -38,3 +38,35 @@ pub trait Saves: Send + Sync {
         Box::pin(std::future::ready(Ok(None)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+    use crate::snapshots::{SnapshotStore, testing};
+
+    /// An engine of another author, with only the required methods.
+    struct Least;
+
+    impl Saves for Least {
+        fn contents(&self) -> BoxFuture<'_, Result<Contents>> {
+            Box::pin(std::future::ready(Err(Error::invalid("it has none"))))
+        }
+
+        fn save(&self, part: PartWriter) -> BoxFuture<'_, Result<PartWriter>> {
+            Box::pin(std::future::ready(Ok(part)))
+        }
+    }
+
+    /// Then the files of a directory are copied.
+    #[tokio::test]
+    async fn directory_is_not_saved_without_the_method() {
+        let (directory, kept) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let store = SnapshotStore::open(Some(kept.path())).unwrap();
+        let reader = testing::reader(&store, directory.path()).await;
+        assert_eq!(Least.changed().await.unwrap(), None);
+        let saved = Least.save_directory("/srv", testing::part(&store)).await;
+        assert!(saved.unwrap().is_none());
+        assert_eq!(Least.write_directory("/srv", reader).await.unwrap(), None);
+    }
+}

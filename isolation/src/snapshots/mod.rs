@@ -52,6 +52,8 @@ mod restore;
 mod saved_state;
 mod store;
 mod tar_archive;
+#[cfg(test)]
+pub(crate) mod testing;
 mod transfer;
 mod tree;
 mod xattrs;

@@ -231,4 +231,26 @@ mod tests {
         let (spec, _) = other.spec(&saved).unwrap();
         assert_eq!(spec.env["PATH"], "/bin");
     }
+
+    #[test]
+    fn imported_specification_is_used_if_it_is_trusted() {
+        let (directory, kept) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let store = super::super::SnapshotStore::open(Some(kept.path())).unwrap();
+        let saved = super::super::store::tests::save(&store, "one", directory.path());
+        let mut snapshot = saved.unwrap();
+        let spec = r#"{"mounts": [{"source": {"host": "/"}, "target": "/host"}]}"#;
+        snapshot.manifest.spec = EnvironmentSpec::from_json(spec).unwrap();
+        let spec_with = |snapshot: &Snapshot, trust| {
+            let options = RestoreOptions {
+                trust,
+                ..RestoreOptions::default()
+            };
+            options.spec(snapshot).map(|(spec, _)| spec.mounts.len())
+        };
+        assert_eq!(spec_with(&snapshot, false).unwrap(), 1, "it is one of this user");
+        snapshot.imported = true;
+        assert_eq!(spec_with(&snapshot, true).unwrap(), 1);
+        let error = spec_with(&snapshot, false).unwrap_err();
+        assert!(error.to_string().contains("mount / at /host"), "{error}");
+    }
 }

@@ -36,15 +36,21 @@ pub(super) fn read(file: &File) -> io::Result<BTreeMap<String, Bytes>> {
         if !KEPT.iter().any(|kept| name.starts_with(kept)) {
             continue;
         }
-        let mut value = vec![0; LONGEST];
-        match rustix::fs::fgetxattr(file, name, &mut value[..]) {
-            Ok(length) => drop(found.insert(name.to_owned(), value[..length].into())),
-            // Removed meanwhile.
-            Err(rustix::io::Errno::NODATA) => {}
-            Err(error) => return Err(error.into()),
-        }
+        // It may have been removed meanwhile.
+        found.extend(value(file, name)?.map(|value| (name.to_owned(), value)));
     }
     Ok(found)
+}
+
+/// The value of an attribute, if the file has it.
+#[cfg(target_os = "linux")]
+fn value(file: &File, name: &str) -> io::Result<Option<Bytes>> {
+    let mut value = vec![0; LONGEST];
+    match rustix::fs::fgetxattr(file, name, &mut value[..]) {
+        Ok(length) => Ok(Some(value[..length].into())),
+        Err(rustix::io::Errno::NODATA) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Sets extended attributes; those of programs only for root.
@@ -73,5 +79,44 @@ pub(super) fn write(_: &File, attributes: &BTreeMap<String, Bytes>, _: bool) -> 
             io::ErrorKind::Unsupported,
             "this system has no such extended attributes",
         )),
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::os::unix::fs::OpenOptionsExt;
+
+    use super::*;
+
+    #[test]
+    fn attributes_beyond_the_usual_number_are_read() {
+        let file = tempfile::tempfile().unwrap();
+        let name = |number: usize| format!("user.attribute-{number:03}");
+        // The list of these names is longer than that of most files.
+        let wanted: BTreeMap<_, _> = (0..2 * USUAL / name(0).len())
+            .map(|number| (name(number), b"value".as_slice().into()))
+            .collect();
+        match write(&file, &wanted, false) {
+            // The file system of temporary files has none.
+            Err(error) => assert_eq!(error.kind(), io::ErrorKind::Unsupported, "{error}"),
+            Ok(()) => {
+                assert_eq!(read(&file).unwrap(), wanted);
+                assert_eq!(value(&file, "user.none").unwrap(), None);
+            }
+        }
+    }
+
+    #[test]
+    fn file_that_cannot_be_read_is_an_error() {
+        let only_a_name = i32::try_from(rustix::fs::OFlags::PATH.bits()).unwrap();
+        let mut options = std::fs::OpenOptions::new();
+        let opened = options.read(true).custom_flags(only_a_name).open("/").unwrap();
+        let errors = [
+            read(&opened).unwrap_err(),
+            value(&opened, "user.none").unwrap_err(),
+        ];
+        for error in errors {
+            assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::BADF.raw_os_error()));
+        }
     }
 }

@@ -213,3 +213,43 @@ fn tree_that_is_too_deep_is_not_copied() {
         "{error}"
     );
 }
+
+/// Copies nothing by itself.
+fn cloning<'a>(top: &'a Path, stop: &'a Stop) -> Cloning<'a> {
+    Cloning {
+        top,
+        me: Me::now(),
+        stop,
+        look: &|_, _| Ok(()),
+        names: Mutex::default(),
+        state: Mutex::default(),
+        changed: Condvar::new(),
+    }
+}
+
+#[test]
+fn entry_of_a_file_system_without_types_is_copied() {
+    let (from, to) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    fs::write(from.path().join("file"), "text").unwrap();
+    let stop = Stop::default();
+    let cloning = cloning(to.path(), &stop);
+    let [source, target] = [&from, &to].map(|directory| Dir::open(directory.path()).unwrap());
+    let source = Arc::new(source);
+    for name in ["file", "gone"] {
+        let copied = cloning.entry(&source, OsStr::new(name), None, &target, 0);
+        copied.unwrap();
+    }
+    assert_eq!(fs::read(to.path().join("file")).unwrap(), b"text");
+    assert_eq!(fs::read_dir(to.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn file_is_not_copied_as_a_pipe() {
+    let directory = tempfile::tempdir().unwrap();
+    let [from, to] = ["from", "to"].map(|name| directory.path().join(name));
+    fs::write(&from, "text").unwrap();
+    let stop = Stop::default();
+    let error = cloning(directory.path(), &stop).special(&from, &to).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+    assert!(!to.exists());
+}

@@ -80,3 +80,24 @@ fn owner_without_a_number_here_is_an_error() {
     let error = me(Owners::Same).owner(&entry(1 << 40)).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::InvalidData);
 }
+
+#[test]
+fn names_that_are_copies_are_counted_for_people() {
+    let of = |links| {
+        let differing = Differing {
+            links,
+            ..Differing::default()
+        };
+        differing.about_links()
+    };
+    assert_eq!(of(0), None);
+    let why = "because the file system has no hard links";
+    assert_eq!(
+        of(1).unwrap(),
+        format!("one name of a file is a copy of it, {why}")
+    );
+    assert_eq!(
+        of(2).unwrap(),
+        format!("2 names of files are copies of them, {why}")
+    );
+}

@@ -225,3 +225,17 @@ fn list_that_is_none_or_too_long_is_damaged() {
     let error = part.text(&session, 2).unwrap_err();
     assert!(error.to_string().contains("is too long"), "{error}");
 }
+
+#[test]
+fn manifest_that_is_too_large_is_not_published() {
+    let (directory, kept) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = SnapshotStore::open(Some(kept.path())).unwrap();
+    let saved = save_with(&store, "one", directory.path(), |manifest| {
+        let size = usize::try_from(SnapshotStore::LARGEST_MANIFEST).unwrap();
+        manifest.engine_detail = "x".repeat(size);
+    });
+    let error = saved.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+    assert!(error.to_string().contains("too many parts"), "{error}");
+    assert!(store.list().unwrap().snapshots.is_empty());
+}
