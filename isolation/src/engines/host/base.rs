@@ -107,7 +107,6 @@ impl Base {
     /// creation was interrupted.
     pub(crate) async fn remove(&self, leftover: Leftover<'_>) -> Result<bool> {
         let directory = match Directory::find(self.engine, &self.path, leftover.id) {
-            Ok(directory) => directory,
             Err(error) if error.is_not_found() => {
                 // Something else may have removed the directory alone.
                 let id = leftover.id.clone();
@@ -116,7 +115,7 @@ impl Base {
                 blocking(self.engine, end).await?;
                 return Ok(false);
             }
-            Err(error) => return Err(error),
+            found => found?,
         };
         let id = leftover.id.clone();
         blocking(self.engine, move || HostInstance::remove(&id, &directory)).await?;

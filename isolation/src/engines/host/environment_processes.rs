@@ -100,11 +100,11 @@ mod linux {
 
     /// A process, from `/proc`.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    struct Process {
+    pub(super) struct Process {
         pid: i32,
         parent: i32,
         group: i32,
-        terminal: i32,
+        pub(super) terminal: i32,
         /// In ticks since the system started.
         start: u64,
     }
@@ -161,7 +161,7 @@ mod linux {
         }
 
         /// Whether a process without a terminal, started after the directory was created, uses it.
-        fn is_inside(&self, process: &Process, since: u64) -> bool {
+        pub(super) fn is_inside(&self, process: &Process, since: u64) -> bool {
             if process.terminal != 0 || process.start < since {
                 return false;
             }
@@ -181,7 +181,7 @@ mod linux {
         }
 
         /// When the directory was created, in ticks since the system started; 0 if unknown.
-        fn created(&self) -> u64 {
+        pub(super) fn created(&self) -> u64 {
             let seconds = seconds_of_creation(&self.directory).zip(start_of_system());
             // One second is subtracted, because the times are rounded.
             let seconds = seconds.map(|(created, start)| created.saturating_sub(start + 1));
@@ -209,7 +209,7 @@ mod linux {
 
     impl Process {
         /// `None` if it has exited.
-        fn read(pid: i32) -> Option<Self> {
+        pub(super) fn read(pid: i32) -> Option<Self> {
             let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
             // The name is in parentheses, and may contain blanks and parentheses.
             let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
@@ -226,17 +226,58 @@ mod linux {
             })
         }
 
-        fn signal(&self, signal: Signal) -> bool {
-            let Some(pid) = Pid::from_raw(self.pid) else {
-                return false;
-            };
-            let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) else {
+        pub(super) fn signal(&self, signal: Signal) -> bool {
+            let pid = Pid::from_raw(self.pid);
+            let Some(process) = pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()) else {
                 return false;
             };
             // The process is read again: the descriptor always refers to one process, but the PID
             // may have been reused before it was opened.
             Self::read(self.pid).is_some_and(|now| now.start == self.start)
                 && pidfd_send_signal(&process, process_group::number(signal)).is_ok()
+        }
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::os::unix::process::CommandExt;
+    use std::process::{Child, Command};
+
+    use super::linux::Process;
+    use super::*;
+
+    #[test]
+    fn process_in_the_directory_belongs_to_it() {
+        let process = |child: &Child| Process::read(i32::try_from(child.id()).unwrap()).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().canonicalize().unwrap();
+        let processes = EnvironmentProcesses::of(&EnvironmentId::random(), &path);
+        let sleep = |place: &Path| {
+            let mut command = Command::new("sleep");
+            command.arg("1000").current_dir(place).process_group(0);
+            command.spawn().unwrap()
+        };
+        let (mut inside, mut outside) = (sleep(&path), sleep(Path::new("/")));
+        let since = processes.created();
+        // A process of a terminal is one of a person, who looks at the files.
+        let of = |child: &Child, terminal: i32| {
+            let mut process = process(child);
+            process.terminal = terminal;
+            process
+        };
+        assert!(processes.is_inside(&of(&inside, 0), since));
+        assert!(!processes.is_inside(&of(&inside, 1), since));
+        assert!(!processes.is_inside(&of(&inside, 0), u64::MAX));
+        assert!(!processes.is_inside(&of(&outside, 0), since));
+        let [first, second] = [&inside, &outside].map(process);
+        for child in [&mut inside, &mut outside] {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+        // Nobody has these numbers now, or another process.
+        for gone in [first, second] {
+            assert!(!gone.signal(Signal::Kill));
         }
     }
 }

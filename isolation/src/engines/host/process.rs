@@ -252,4 +252,18 @@ mod tests {
             assert_eq!(failure(error), expected);
         }
     }
+
+    #[tokio::test]
+    async fn command_without_a_control_group_is_started() {
+        let groups = Arc::new(ProcessGroups::default());
+        let variables = BTreeMap::from([("PATH".to_owned(), "/usr/bin:/bin".to_owned())]);
+        let command = Command::new(["sh", "-c", "pwd; exit 7"]);
+        let begin = || start("basic", &groups, &command, &variables, Path::new("/"), None);
+        let output = begin().unwrap().output().await.unwrap();
+        assert_eq!((output.stdout_text().as_str(), output.exit.code), ("/\n", 7));
+        groups.close();
+        let error = begin().map(drop).unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::WrongStatus, "{error}");
+        assert!(error.to_string().contains("create another"), "{error}");
+    }
 }

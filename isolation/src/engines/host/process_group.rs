@@ -147,4 +147,19 @@ mod tests {
         let started = groups.spawn(|| panic!("nothing is started"));
         assert!(started.is_none());
     }
+
+    #[tokio::test]
+    async fn process_that_was_waited_for_has_no_group() {
+        let groups = ProcessGroups::default();
+        let started = groups.spawn(|| {
+            let mut child = tokio::process::Command::new("true").spawn()?;
+            while child.try_wait()?.is_none() {
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+            Ok(child)
+        });
+        let error = started.unwrap().map(|(_, pid)| pid).unwrap_err();
+        assert_eq!(error.to_string(), "the new process has no PID");
+        assert!(groups.lock().running.is_empty());
+    }
 }

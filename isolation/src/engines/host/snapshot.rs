@@ -192,4 +192,30 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         assert!(error.to_string().contains("another engine"), "{error}");
     }
+
+    #[tokio::test]
+    async fn snapshot_without_a_file_system_is_not_restored() {
+        use crate::engine::Engine;
+        use crate::environment::id::EnvironmentId;
+        use crate::snapshots::{SnapshotStore, testing};
+
+        let [base, kept] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+        let store = SnapshotStore::open(Some(kept.path())).unwrap();
+        let state = testing::state(&store, base.path(), |manifest| manifest.parts.clear()).await;
+        let (id, spec) = (EnvironmentId::random(), crate::EnvironmentSpec::default());
+        let journal = crate::journal::Journal::of(None, &id);
+        let context = crate::engine::context::Context::new(crate::events::EventSink::default(), journal);
+        let new = NewEnvironment {
+            id: &id,
+            name: "web",
+            spec: &spec,
+            context: &context,
+            ahead: None,
+        };
+        let engine = crate::engines::basic::BasicEngine::below(base.path());
+        let error = engine.restore(new, &state).await.map(drop).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+        assert!(error.to_string().contains("has no file system"), "{error}");
+        assert_eq!(std::fs::read_dir(base.path()).unwrap().count(), 0);
+    }
 }

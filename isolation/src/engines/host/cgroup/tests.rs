@@ -314,3 +314,70 @@ fn kills_at_the_memory_limit_are_counted() {
         assert_eq!(group.killed_at_limit(), 3, "{file}");
     }
 }
+
+#[test]
+fn group_of_version_1_needs_no_controller_of_cpu_sets() {
+    let root = tempfile::tempdir().unwrap();
+    let mounts = format!(
+        "33 25 0:27 / {} rw - cgroup cgroup rw,cpu,cpuacct\n",
+        root.path().display()
+    );
+    let found = Hierarchies::find(&mounts, "5:cpu,cpuacct:/\n").unwrap();
+    let id = EnvironmentId::random();
+    let made = Cgroup::create_in(&found, &id, &ResourceLimits::default());
+    let group = made.unwrap().unwrap();
+    assert_eq!(group.directory(Controller::Cpuset), None);
+    let path = root.path().join(format!("isolation-{id}"));
+    assert_eq!(group.unique(), BTreeSet::from([path.as_path()]));
+    group.remove().unwrap();
+    assert!(!path.exists());
+}
+
+#[test]
+fn groups_inside_have_a_maximum_depth() {
+    let (root, found) = unified("memory\n", "memory\n");
+    let id = EnvironmentId::random();
+    let made = Cgroup::create_in(&found, &id, &ResourceLimits::default());
+    let group = made.unwrap().unwrap();
+    let mut path = root.path().join(format!("group/isolation-{id}"));
+    for pid in 1..=DEPTH + 2 {
+        fs::write(path.join("cgroup.procs"), pid.to_string()).unwrap();
+        path.push("below");
+        fs::create_dir(&path).unwrap();
+    }
+    // The group itself, and those below it down to this depth.
+    let expected = (1..=DEPTH + 1).map(|pid| i32::try_from(pid).unwrap());
+    assert_eq!(group.processes(), expected.collect());
+    // A group of the kernel has no files that could be in the way.
+    let error = group.remove().unwrap_err();
+    let text = error.to_string();
+    assert!(
+        text.contains("remove the control group") && text.contains(id.as_str()),
+        "{text}"
+    );
+}
+
+/// Version 2 ends a process instead.
+#[test]
+fn limit_below_what_is_in_use_is_a_conflict() {
+    let (id, wanted) = (EnvironmentId::random(), limits(r#"{"memory": "64m"}"#));
+    let needed = wanted.required_features().collect();
+    let here = Cgroup::add_to(Capabilities::new(IsolationLevel::Process));
+    if !here.missing(&needed).is_empty() {
+        return;
+    }
+    let group = Cgroup::create(&id, &wanted).unwrap().unwrap();
+    let start = || std::process::Command::new("sleep").arg("1000").spawn();
+    let started = (group.version == Version::Separate).then(|| group.start_inside(start).unwrap());
+    if let Some(mut child) = started {
+        while group.usage().memory < 4096 {
+            sleep(PAUSE);
+        }
+        let error = group.apply(&limits(r#"{"memory": "4k"}"#)).unwrap_err();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert_eq!(error.kind(), crate::ErrorKind::Conflict, "{error}");
+        assert!(error.to_string().contains("end processes first"), "{error}");
+    }
+    group.remove().unwrap();
+}
