@@ -371,3 +371,6 @@ impl Engine for ExternalEngine {
         self
     }
 }
+
+#[cfg(test)]
+mod tests;

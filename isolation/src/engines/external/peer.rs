@@ -276,17 +276,16 @@ fn talk(program: &PathBuf, table: &Table, queue: mpsc::UnboundedReceiver<Bytes>,
         Err(error) => return drop(ready.send(Err(error))),
     };
     runtime.block_on(async {
-        let mut child = match spawn(program) {
-            Ok(child) => child,
+        let (mut child, pipes) = match spawn(program) {
+            Ok(started) => started,
             // The caller may have been dropped.
             Err(error) => return drop(ready.send(Err(error))),
         };
-        let (Some(stdin), Some(stdout), Some(stderr)) =
-            (child.stdin.take(), child.stdout.take(), child.stderr.take())
-        else {
-            let error = io::Error::other("the program has no pipes");
-            return drop(ready.send(Err(error)));
-        };
+        let super::program::Pipes {
+            stdin,
+            stdout,
+            stderr,
+        } = pipes;
         let _ = ready.send(Ok(Handle::current()));
         let last_words = Arc::new(Mutex::new(Vec::new()));
         let listening = tokio::spawn(listen(stderr, Arc::clone(&last_words)));

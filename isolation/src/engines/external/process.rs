@@ -134,12 +134,9 @@ impl RunningProcess for RemoteProcess {
 
     fn wait(&mut self) -> BoxFuture<'_, Result<ExitStatus>> {
         Box::pin(async move {
-            loop {
-                if let Some(exit) = self.exit {
-                    return Ok(exit);
-                }
-                self.advance().await?;
-            }
+            while self.advance().await?.is_some() {}
+            self.exit
+                .ok_or_else(|| self.stream.peer.ended_with("the command"))
         })
     }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::time::{sleep, timeout};
 
 /// The time that the program may take to exit after its input has ended: it destroys its
@@ -21,16 +21,35 @@ const AFTER_A_CRASH: Duration = Duration::from_secs(1);
 /// The length of its standard error that is kept for messages.
 const LAST_WORDS: usize = 2 << 10;
 
+/// The standard streams of the program.
+pub(super) struct Pipes {
+    pub(super) stdin: ChildStdin,
+    pub(super) stdout: ChildStdout,
+    pub(super) stderr: ChildStderr,
+}
+
 /// Starts the program.
-pub(super) fn spawn(program: &PathBuf) -> io::Result<Child> {
-    Command::new(program)
+pub(super) fn spawn(program: &PathBuf) -> io::Result<(Child, Pipes)> {
+    let mut child = Command::new(program)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         // Ctrl-C in the terminal must not end it before its environments are removed.
         .process_group(0)
         .kill_on_drop(true)
-        .spawn()
+        .spawn()?;
+    let pipes = child
+        .stdin
+        .take()
+        .zip(child.stdout.take())
+        .zip(child.stderr.take());
+    let pipes = pipes.map(|((stdin, stdout), stderr)| Pipes {
+        stdin,
+        stdout,
+        stderr,
+    });
+    let missing = || io::Error::other("the program has no pipes");
+    Ok((child, pipes.ok_or_else(missing)?))
 }
 
 fn pid(child: &Child) -> Option<Pid> {
