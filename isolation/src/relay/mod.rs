@@ -48,4 +48,6 @@ impl Drop for Relay {
 }
 
 #[cfg(all(test, unix))]
+mod bounds;
+#[cfg(all(test, unix))]
 mod tests;

@@ -1,6 +1,7 @@
 //! The programs inside that relays use: those of the image, or a static BusyBox of this machine
 //! that is copied in.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -97,8 +98,11 @@ fn read(path: &Path) -> std::io::Result<Vec<u8>> {
 
 /// A BusyBox of this machine that needs no library.
 pub(crate) fn static_busybox() -> Option<PathBuf> {
-    let directories = std::env::var_os("PATH")?;
-    std::env::split_paths(&directories)
+    first_static(&std::env::var_os("PATH")?)
+}
+
+fn first_static(directories: &OsStr) -> Option<PathBuf> {
+    std::env::split_paths(directories)
         .filter(|directory| directory.is_absolute())
         .flat_map(|directory| NAMES.map(|name| directory.join(name)))
         .find(|path| is_static(path))
@@ -180,5 +184,23 @@ mod tests {
         assert_eq!(read(&path).unwrap().len() as u64, LARGEST);
         File::create(&path).unwrap().set_len(LARGEST + 1).unwrap();
         assert!(read(&path).unwrap_err().to_string().contains("16 MiB"));
+    }
+
+    #[test]
+    fn first_static_busybox_of_the_path_is_used() {
+        let directory = tempfile::tempdir().unwrap();
+        let [first, second] = ["first", "second"].map(|name| directory.path().join(name));
+        for place in [&first, &second] {
+            std::fs::create_dir(place).unwrap();
+        }
+        let needs_libraries = first.join("busybox");
+        std::fs::write(&needs_libraries, program(&[6, 3, 1])).unwrap();
+        let path = std::env::join_paths([Path::new("relative"), &first, &second]).unwrap();
+        assert_eq!(first_static(&path), None);
+        let is_static = second.join("busybox.static");
+        std::fs::write(&is_static, program(&[1])).unwrap();
+        assert_eq!(first_static(&path), Some(is_static));
+        let here = std::env::var_os("PATH").and_then(|path| first_static(&path));
+        assert_eq!(static_busybox(), here);
     }
 }
