@@ -289,6 +289,8 @@ fn base_name(manager: PackageManager, requirement: &str) -> Option<&str> {
     (!is_place).then_some(name)
 }
 
+#[cfg(all(test, unix))]
+mod own_tests;
 #[cfg(test)]
 mod tests {
     use super::*;

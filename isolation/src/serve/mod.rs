@@ -75,3 +75,6 @@ pub async fn serve(
     }
     read.and(ended)
 }
+
+#[cfg(test)]
+mod tests;

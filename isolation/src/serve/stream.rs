@@ -85,10 +85,10 @@ async fn pump(
                 side.handling = None;
             }
             room = side.window.acquire_many(needed), if !waiting.is_empty() => {
-                room.map_err(|_| closed())?.forget();
-                if let Some((_, answer)) = waiting.pop_front() {
-                    answers.send(&answer).await?;
-                }
+                room.map_err(|error| Error::engine("serve", error))?.forget();
+                // It is not empty.
+                let (_, answer) = waiting.pop_front().unwrap_or_default();
+                answers.send(&answer).await?;
             }
             step = advance(execution, is_over), if waiting.is_empty() => match step? {
                 Step::Output(chunk) => waiting.extend(pieces(&chunk, id, PIECE.min(side.size))),
@@ -129,10 +129,6 @@ fn pieces(chunk: &Chunk, id: u64, piece: usize) -> impl Iterator<Item = (u32, An
         };
         (u32::try_from(part.len()).unwrap_or(u32::MAX), answer)
     })
-}
-
-fn closed() -> Error {
-    Error::new(ErrorKind::Engine, "the stream is closed")
 }
 
 /// Passes input on, and allows the client to send the same number of bytes again.
@@ -178,7 +174,7 @@ pub(super) async fn log(
                     };
                     let needed = log_cost(part.text.len(), side.size);
                     let room = side.window.acquire_many(needed).await;
-                    room.map_err(|_| closed())?.forget();
+                    room.map_err(|error| Error::engine("serve", error))?.forget();
                     answers.send(&answer).await?;
                 }
             }

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use isolation::{
-    BoxFuture, Capabilities, Chunk, Command, Context, Endpoint, Engine, EnvironmentId, EnvironmentSummary,
-    Error, ErrorKind, Exec, Execution, ExitStatus, Feature, Instance, InstanceState, IsolationLevel,
-    LogEntry, LogLine, LogOptions, LogSource, LogStream, Logs, MainProcess, NewEnvironment, Observed, Opened,
-    OutputStream, Ports, Probe, Rename, Report, Reports, Result, RunningProcess, Signal, Status, Watching,
+    BoxFuture, Capabilities, Chunk, Command, Context, DiskUsage, Endpoint, Engine, EnvironmentId,
+    EnvironmentSummary, Error, ErrorKind, Exec, Execution, ExitStatus, Feature, Instance, InstanceState,
+    IsolationLevel, LogEntry, LogLine, LogOptions, LogSource, LogStream, Logs, MainProcess, NewEnvironment,
+    Observed, Opened, OutputStream, Ports, Probe, Rename, Report, Reports, Result, RunningProcess, Signal,
+    Status, Watching,
 };
 use tokio::sync::{Notify, oneshot};
 use tokio::time::sleep;
@@ -62,6 +63,8 @@ pub(crate) struct Script {
     pub(crate) deaf: bool,
     /// What it publishes.
     pub(crate) ports: Vec<Endpoint>,
+    /// The size of its files.
+    pub(crate) used: Option<u64>,
     /// Features beside those that it has.
     pub(crate) claims: Vec<Feature>,
 }
@@ -169,6 +172,21 @@ impl Instance for Scripted {
 
     fn ports(&self) -> Option<&dyn Ports> {
         Some(self)
+    }
+
+    fn disk_usage(&self) -> Option<&dyn DiskUsage> {
+        self.with(|script| script.used).map(|_| self as _)
+    }
+}
+
+impl DiskUsage for Scripted {
+    fn limit(&self) -> u64 {
+        u64::MAX
+    }
+
+    fn used(&self) -> BoxFuture<'_, Result<u64>> {
+        let used = self.with(|script| script.used);
+        Box::pin(std::future::ready(used.ok_or_else(Error::lost)))
     }
 }
 

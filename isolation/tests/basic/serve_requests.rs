@@ -310,6 +310,17 @@ async fn bundle_names_its_directory_and_the_cause() {
 }
 
 #[tokio::test]
+async fn disk_usage_is_that_of_the_engine() {
+    let (mut client, script) = scripted().await;
+    script.with(|script| script.used = Some(77));
+    let made = client.result("create", json!({})).await;
+    assert_eq!(made["disk_limit"], u64::MAX);
+    let of = json!({"environment": made["id"]});
+    assert_eq!(client.result("disk_usage", of).await, json!({"used": 77}));
+    client.end().await.unwrap();
+}
+
+#[tokio::test]
 async fn event_of_another_process_is_passed_on() {
     let (mut client, script) = scripted().await;
     let events = client.begin("events", json!({})).await;
