@@ -6,6 +6,7 @@
 #![allow(clippy::print_stderr)] // why a test does nothing here
 
 mod again; // a second start, a full terminal, files that cannot be used
+mod attached; // a main process whose program is missing
 mod distribution_python; // packages where the interpreter belongs to the distribution
 mod engine; // the behaviour of every engine, also as an ordinary user
 mod image_lock; // the lock of an environment with an image

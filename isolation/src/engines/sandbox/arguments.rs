@@ -366,4 +366,11 @@ mod tests {
                         --perms 1777 --tmpfs /empty --remount-ro /empty";
         assert!(text.contains(expected), "{text}");
     }
+
+    #[test]
+    fn volume_has_no_arguments() {
+        let with = |mounts: &[Mount]| arguments(Identity::Caller, false, mounts);
+        assert_eq!(with(&[Mount::volume("v", "/data")]), with(&[]));
+        assert_ne!(with(&[Mount::tmpfs("/data", None)]), with(&[]));
+    }
 }

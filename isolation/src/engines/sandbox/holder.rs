@@ -82,23 +82,18 @@ impl Holder {
         }
         fs::write(layout.holder(), process.record()).map_err(|e| Error::io("write", &layout.holder(), e))?;
         let failed = |error: io::Error| Error::engine(NAME, error);
-        let lifeline = starting.lifeline.as_ref().map(UnixStream::try_clone);
-        let lifeline = lifeline.transpose().map_err(failed)?;
-        let (Some(ours), Some(lifeline)) = (starting.lifeline.take(), lifeline) else {
-            return Err(Error::engine(NAME, "the sandbox has ended"));
-        };
+        let ended = || Error::engine(NAME, "the sandbox has ended");
+        let ours = starting.lifeline.take().ok_or_else(ended)?;
+        let lifeline = ours.try_clone().map_err(failed)?;
         // A request never waits.
         ours.set_nonblocking(true).map_err(failed)?;
         owned().insert(layout.top().to_owned(), (process, ours));
-        match starting.child.take() {
-            Some(child) => Ok(Self {
-                directory: layout.top().to_owned(),
-                lifeline: Some(lifeline),
-                child,
-                process,
-            }),
-            None => Err(Error::engine(NAME, "the sandbox has ended")),
-        }
+        Ok(Self {
+            directory: layout.top().to_owned(),
+            lifeline: Some(lifeline),
+            child: starting.child.take().ok_or_else(ended)?,
+            process,
+        })
     }
 
     /// Starts a sandbox and ends it at once. This blocks.
@@ -326,12 +321,9 @@ impl Starting {
         if !self.identity.map(child.pid())? {
             return Ok(());
         }
-        let Some(lifeline) = &mut self.lifeline else {
-            return Ok(());
-        };
-        lifeline
-            .write_all(b"\n")
-            .map_err(|error| Error::engine(NAME, error))
+        let lifeline = self.lifeline.as_mut();
+        let told = lifeline.map_or(Ok(()), |lifeline| lifeline.write_all(b"\n"));
+        told.map_err(|error| Error::engine(NAME, error))
     }
 }
 

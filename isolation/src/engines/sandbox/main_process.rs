@@ -109,13 +109,14 @@ impl SandboxInstance {
 
     /// How it has ended; `None` before.
     pub(super) fn exit_of_main(&self) -> Result<Option<ExitStatus>> {
-        if !self.sandbox.has_main() {
-            return Ok(None);
-        }
-        match main_state::seen(&self.sandbox.layout)? {
-            Seen::Ended(exit) => Ok(Some(self.with_cause(exit))),
-            Seen::NotStarted | Seen::Runs { .. } => Ok(None),
-        }
+        let seen = match self.sandbox.has_main() {
+            true => main_state::seen(&self.sandbox.layout)?,
+            false => Seen::NotStarted,
+        };
+        Ok(match seen {
+            Seen::Ended(exit) => Some(self.with_cause(exit)),
+            Seen::NotStarted | Seen::Runs { .. } => None,
+        })
     }
 
     fn with_cause(&self, exit: ExitStatus) -> ExitStatus {

@@ -179,10 +179,7 @@ impl SandboxEngine {
             Ok(probe::probe(&engine.base, kept.as_deref()))
         })
         .await;
-        probed.unwrap_or_else(|error| {
-            let identity = Identity::of_this_process().unwrap_or(Identity::Caller);
-            Probe::unavailable(error.to_string(), "try again", probe::capabilities(identity))
-        })
+        probed.unwrap_or_else(|error| unprobed(&error))
     }
 
     async fn begin(&self, new: NewEnvironment<'_>, from: Origin<'_>) -> Result<SandboxInstance> {
@@ -264,6 +261,12 @@ enum Origin<'a> {
     New,
     Saved(&'a SavedState),
     Fork(&'a Layout),
+}
+
+/// The answer of a probe that was interrupted.
+fn unprobed(error: &Error) -> Probe {
+    let identity = Identity::of_this_process().unwrap_or(Identity::Caller);
+    Probe::unavailable(error.to_string(), "try again", probe::capabilities(identity))
 }
 
 /// Rejects a writable mount to which the root of the environment could not write.
@@ -375,3 +378,6 @@ impl Engine for SandboxEngine {
         self
     }
 }
+
+#[cfg(test)]
+mod tests;

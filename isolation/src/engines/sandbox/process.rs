@@ -164,11 +164,8 @@ async fn begin(
         sent: None,
         end: None,
     };
-    match process.first_report().await? {
-        Some(Report::Begin { leader, shell }) => process.pids = Some((leader, shell)),
-        Some(Report::Refused(why)) => return refused(&why, &context.working_dir),
-        Some(Report::End(_)) => return Err(Error::engine(NAME, "the first process gave an invalid report")),
-        None => return Err(process.lost()),
+    if let Some(why) = process.begun().await? {
+        return refused(&why, &context.working_dir);
     }
     // From now on, only the command has the other end of its input.
     let sender = has_input.then(|| OpenOptions::new().open_sender(&input));
@@ -230,6 +227,19 @@ impl SandboxProcess {
     /// Lets it run without this value.
     pub(super) fn detach(mut self) {
         self.pids = None;
+    }
+
+    /// Waits until it runs; returns why it was refused.
+    async fn begun(&mut self) -> Result<Option<String>> {
+        match self.first_report().await? {
+            Some(Report::Begin { leader, shell }) => {
+                self.pids = Some((leader, shell));
+                Ok(None)
+            }
+            Some(Report::Refused(why)) => Ok(Some(why)),
+            Some(Report::End(_)) => Err(Error::engine(NAME, "the first process gave an invalid report")),
+            None => Err(self.lost()),
+        }
     }
 
     /// The first report. A request that the first process has not read ends with it.

@@ -282,4 +282,32 @@ mod tests {
         list(directory.path(), "", &own, &mut full).unwrap();
         assert_eq!(full.len(), MOST_CHANGED);
     }
+
+    #[test]
+    fn changed_files_are_those_above_the_image() {
+        let base = tempfile::tempdir().unwrap();
+        let id = EnvironmentId::random();
+        let directory = crate::engines::host::directory::Directory::create("sandbox", base.path(), &id);
+        let layout = Layout::of(&directory.unwrap(), super::super::identity::Identity::Caller);
+        let spec = EnvironmentSpec::default();
+        fs::create_dir_all(layout.root().join("srv")).unwrap();
+        fs::write(layout.root().join("srv/own"), "x").unwrap();
+        let found = || changed(&layout, &spec).unwrap();
+        assert!(found().unwrap().contains(&"/srv/own".to_owned()));
+        // A copy of the files of an image has all of them.
+        std::os::unix::fs::symlink("/no/such/image", layout.image()).unwrap();
+        assert_eq!(found(), None);
+        fs::create_dir_all(layout.upper().join("opt")).unwrap();
+        fs::write(layout.upper().join("opt/new"), "x").unwrap();
+        let both: BTreeSet<String> = found().unwrap().into_iter().collect();
+        assert_eq!(both, ["/opt", "/opt/new"].map(str::to_owned).into());
+    }
+
+    #[test]
+    fn mounts_are_left_out_with_their_reason() {
+        let what = |mount: &Mount| not_saved(mount).map(|left| left.what);
+        assert_eq!(what(&Mount::host("/srv", "/data")).unwrap(), "/srv at /data");
+        assert!(what(&Mount::tmpfs("/t", None)).unwrap().contains("/t"));
+        assert_eq!(what(&Mount::volume("v", "/data")), None, "the engine has none");
+    }
 }

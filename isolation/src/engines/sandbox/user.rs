@@ -185,17 +185,7 @@ fn lend(layout: &Layout) -> Result<Vec<String>> {
         });
         lent.map_err(|e| Error::io("lend setpriv to the environment", &to, e))?;
     }
-    let inside = format!("{PIPES}/{LENT}");
-    let program = format!("{inside}/{SETPRIV}");
-    Ok(match &files.loader {
-        Some(_) => vec![
-            format!("{inside}/{LOADER}"),
-            "--library-path".to_owned(),
-            inside,
-            program,
-        ],
-        None => vec![program],
-    })
+    Ok(files.words())
 }
 
 impl Files {
@@ -220,6 +210,21 @@ impl Files {
             loader,
             libraries,
         })
+    }
+
+    /// The words that start the program, inside. A static one needs no loader.
+    fn words(&self) -> Vec<String> {
+        let inside = format!("{PIPES}/{LENT}");
+        let program = format!("{inside}/{SETPRIV}");
+        match &self.loader {
+            Some(_) => vec![
+                format!("{inside}/{LOADER}"),
+                "--library-path".to_owned(),
+                inside,
+                program,
+            ],
+            None => vec![program],
+        }
     }
 
     fn copy(&self, to: &Path) -> std::io::Result<()> {
@@ -330,5 +335,27 @@ mod tests {
         assert_eq!(loader, Some("/lib/ld-musl-x86_64.so.1".into()));
         assert_eq!(libraries.len(), 2);
         assert_eq!(parts("\tnot a dynamic executable\n"), (None, Vec::new()));
+    }
+
+    #[test]
+    fn static_program_is_lent_without_a_loader() {
+        let directory = tempfile::tempdir().unwrap();
+        let program = directory.path().join("static");
+        fs::write(&program, "text").unwrap();
+        let files = |loader: Option<PathBuf>| Files {
+            program: program.clone(),
+            loader,
+            libraries: Vec::new(),
+        };
+        let lent = |files: &Files, name: &str| {
+            let to = directory.path().join(name);
+            files.copy(&to).unwrap();
+            (fs::read_dir(&to).unwrap().count(), files.words())
+        };
+        let started = format!("{PIPES}/{LENT}/{SETPRIV}");
+        assert_eq!(lent(&files(None), "one"), (1, vec![started.clone()]));
+        let (count, words) = lent(&files(Some(program.clone())), "two");
+        assert_eq!((count, words.last()), (2, Some(&started)));
+        assert_eq!(words.len(), 4, "{words:?}");
     }
 }

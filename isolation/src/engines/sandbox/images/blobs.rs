@@ -243,4 +243,22 @@ mod tests {
         let error = Blobs::archive(directory.path().to_owned()).unwrap_err();
         assert!(error.to_string().ends_with("is no file"), "{error}");
     }
+
+    #[test]
+    fn archive_with_too_many_files_is_refused() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let mut builder = tar::Builder::new(std::io::BufWriter::new(file.as_file()));
+        let mut header = tar::Header::new_gnu();
+        header.set_size(0);
+        header.set_mode(0o644);
+        for number in 0..=MOST_FILES {
+            header.set_path(format!("{number}")).unwrap();
+            header.set_cksum();
+            builder.append(&header, std::io::empty()).unwrap();
+        }
+        builder.into_inner().unwrap().flush().unwrap();
+        let error = Blobs::archive(file.path().to_owned()).unwrap_err();
+        assert_eq!(error.kind(), crate::ErrorKind::Corrupt);
+        assert!(error.to_string().contains("more than 100000 files"), "{error}");
+    }
 }

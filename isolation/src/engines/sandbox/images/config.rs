@@ -168,4 +168,40 @@ mod tests {
         assert_eq!(of(&["CMD", "a", "b"]).unwrap(), ["a", "b"]);
         assert_eq!(of(&["CMD-SHELL", "a b"]).unwrap(), Command::shell("a b").argv);
     }
+
+    #[test]
+    fn working_directory_of_an_image_begins_at_its_root() {
+        for (text, expected) in [("", None), ("/srv", Some("/srv")), ("srv/app", Some("/srv/app"))] {
+            let config = serde_json::json!({"WorkingDir": text});
+            let config: ImageConfig = serde_json::from_value(config).unwrap();
+            let found = Defaults::of_config(&config).working_dir;
+            assert_eq!(found.as_deref(), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn entries_that_differ_are_counted_for_people() {
+        let of = |devices, owners, identity| changed(LeftOut { devices, owners }, identity);
+        let range = Identity::Range { first: 200_000 };
+        let mapped = Identity::Mapped { first: 100_000 };
+        assert!(of(0, 0, range).is_empty());
+        assert_eq!(
+            of(1, 1, Identity::Caller),
+            [
+                "1 device is left out",
+                "1 file of another user belongs to root: there is one user"
+            ]
+        );
+        assert_eq!(
+            of(2, 1, mapped),
+            [
+                "2 devices are left out",
+                "1 file belongs to another user than it did"
+            ]
+        );
+        assert_eq!(
+            of(0, 2, range),
+            ["2 files of users above 65535 belong to user 65534"]
+        );
+    }
 }

@@ -167,25 +167,27 @@ impl SandboxEngine {
 
     /// The directory of images. The root of an environment cannot enter the home directory of root.
     fn cache(&self) -> Result<PathBuf> {
-        const OWN: &str = "isolate/sandbox";
         if let Some(cache) = &self.cache {
             return Ok(cache.clone());
         }
-        let variable = |name: &str| {
-            let path = std::env::var_os(name).map(PathBuf::from);
-            path.filter(|path| path.is_absolute())
-        };
-        if let Some(cache) = variable("XDG_CACHE_HOME") {
-            return Ok(cache.join(OWN));
-        }
-        if rustix::process::geteuid().is_root() {
-            return Ok(Path::new("/var/cache").join(OWN));
-        }
-        let home = variable("HOME").ok_or_else(|| {
-            Error::invalid("there is no directory for images; set HOME or XDG_CACHE_HOME to an absolute path")
-        })?;
-        Ok(home.join(".cache").join(OWN))
+        let is_root = rustix::process::geteuid().is_root();
+        cache_directory(is_root, |name| std::env::var_os(name).map(PathBuf::from))
     }
+}
+
+/// The directory of images of a user with these environment variables.
+fn cache_directory(is_root: bool, variable: impl Fn(&str) -> Option<PathBuf>) -> Result<PathBuf> {
+    const OWN: &str = "isolate/sandbox";
+    let variable = |name: &str| variable(name).filter(|path| path.is_absolute());
+    if let Some(cache) = variable("XDG_CACHE_HOME") {
+        return Ok(cache.join(OWN));
+    }
+    if is_root {
+        return Ok(Path::new("/var/cache").join(OWN));
+    }
+    let missing = "there is no directory for images; set HOME or XDG_CACHE_HOME to an absolute path";
+    let home = variable("HOME").ok_or_else(|| Error::invalid(missing))?;
+    Ok(home.join(".cache").join(OWN))
 }
 
 impl SandboxImages<'_> {
@@ -388,3 +390,6 @@ fn described(kept: &Kept) -> Result<SandboxImage> {
         left_out: left_out(kept),
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -89,10 +89,13 @@ impl Repository {
             host if host == HUB.0 => HUB.1,
             host => host,
         };
-        let found = match (access.auth.take(), Credentials::from_env().await) {
-            (Some(given), _) => Some(given),
-            (None, Ok(credentials)) => credentials.find(reference).await.auth,
-            (None, Err(error)) => return Err(Error::engine(super::NAME, error)),
+        let found = match access.auth.take() {
+            Some(given) => Some(given),
+            None => {
+                let credentials = Credentials::from_env().await;
+                let credentials = credentials.map_err(|error| Error::engine(super::NAME, error))?;
+                credentials.find(reference).await.auth
+            }
         };
         let server = Server::parse(host, access)?;
         Ok(Self {

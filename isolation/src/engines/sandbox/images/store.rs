@@ -79,13 +79,11 @@ impl ImageStore {
             Some(_) => (0o755, 0o711),
             None => (0o700, 0o700),
         };
-        if let Some(parent) = top.parent() {
-            DirBuilder::new()
-                .recursive(true)
-                .mode(above)
-                .create(parent)
-                .map_err(failed)?;
-        }
+        DirBuilder::new()
+            .recursive(true)
+            .mode(above)
+            .create(top.parent().unwrap_or(top))
+            .map_err(failed)?;
         DirBuilder::new()
             .recursive(true)
             .mode(own)

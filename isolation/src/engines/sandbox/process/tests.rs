@@ -1,5 +1,7 @@
 //! Tests of commands whose first process does not answer.
 
+use tokio::io::AsyncWriteExt;
+
 use super::*;
 use crate::engines::host::directory::Directory;
 use crate::environment::id::EnvironmentId;
@@ -102,4 +104,33 @@ async fn signal_after_the_end_of_everything_is_no_error() {
     process.pids = Some((7, 5));
     let error = process.send(Signal::Terminate).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Engine);
+}
+
+#[tokio::test]
+async fn first_report_is_that_of_a_beginning() {
+    let base = tempfile::tempdir().unwrap();
+    for (report, expected) in [("B 7 5\n", None), ("F cwd\n", Some("cwd".to_owned()))] {
+        let (mut process, mut sender) = command(layout(base.path(), true));
+        sender.write_all(report.as_bytes()).await.unwrap();
+        assert_eq!(process.begun().await.unwrap(), expected);
+        assert_eq!(process.pids, expected.is_none().then_some((7, 5)));
+    }
+    let (mut process, mut sender) = command(layout(base.path(), true));
+    sender.write_all(b"E 3\n").await.unwrap();
+    let error = process.begun().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Engine);
+    assert!(format!("{error:?}").contains("an invalid report"), "{error:?}");
+    // Without its first process, the environment has stopped.
+    let (mut process, _sender) = command(layout(base.path(), false));
+    let error = process.begun().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::WrongStatus, "{error}");
+}
+
+#[tokio::test]
+async fn command_without_output_is_awaited() {
+    let base = tempfile::tempdir().unwrap();
+    let (mut process, mut sender) = command(layout(base.path(), true));
+    assert_eq!(process.next_chunk().await.unwrap(), None);
+    sender.write_all(b"E 3\n").await.unwrap();
+    assert_eq!(process.ending().await.unwrap().code, 3);
 }

@@ -85,3 +85,58 @@ fn image_whose_note_is_missing_is_skipped() {
         "{error}"
     );
 }
+
+#[test]
+fn store_to_which_others_may_write_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let top = directory.path().join("store");
+    fs::create_dir(&top).unwrap();
+    for mode in [0o770, 0o707] {
+        fs::set_permissions(&top, Permissions::from_mode(mode)).unwrap();
+        let error = ImageStore::open(&top, Identity::Caller).map(drop).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+        assert!(error.to_string().contains("other users may write to"), "{error}");
+    }
+    // Others may see nothing of it.
+    fs::set_permissions(&top, Permissions::from_mode(0o755)).unwrap();
+    ImageStore::open(&top, Identity::Caller).unwrap();
+    assert_eq!(top.metadata().unwrap().mode() & 0o777, 0o700);
+}
+
+#[test]
+fn beginning_of_several_ids_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = store(directory.path());
+    let mut known = std::collections::HashMap::new();
+    // The first two contents whose digests begin in the same way.
+    let (first, second) = (0..)
+        .map(|number: u32| number.to_string())
+        .find_map(|content| {
+            let digits = Digest::of(content.as_bytes()).to_string()[..FEWEST_DIGITS].to_owned();
+            let other = known.insert(digits, content.clone())?;
+            Some((other, content))
+        })
+        .unwrap();
+    let id = keep(&store, &first, &["app:1"]).id().to_string();
+    let beginning = &id[..FEWEST_DIGITS];
+    assert_eq!(store.find(beginning).unwrap().id().to_string(), id);
+    keep(&store, &second, &["app:2"]);
+    let error = store.find(beginning).map(drop).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
+    assert!(error.to_string().contains("several images begin with"), "{error}");
+    assert_eq!(store.find(&id).unwrap().id().to_string(), id);
+}
+
+#[test]
+fn use_that_is_no_link_cannot_be_forgotten() {
+    let directory = tempfile::tempdir().unwrap();
+    let (link, id) = (directory.path().join("image"), EnvironmentId::random());
+    Kept::forget(&link, &id).unwrap();
+    fs::write(&link, "").unwrap();
+    let error = Kept::forget(&link, &id).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Io, "{error}");
+    assert!(
+        error.to_string().contains("remove the use of the image"),
+        "{error}"
+    );
+}
