@@ -137,14 +137,7 @@ impl VirtualenvEngine {
         if let Some(cache) = &self.cache {
             return Ok(cache.clone());
         }
-        let variable = |name: &str| std::env::var_os(name).map(PathBuf::from);
-        let cache = variable("XDG_CACHE_HOME").filter(|path| path.is_absolute());
-        let cache = cache.or_else(|| Some(variable("HOME")?.join(".cache")));
-        let cache = cache.filter(|path| path.is_absolute()).ok_or_else(|| {
-            let why = "neither XDG_CACHE_HOME nor HOME names a directory for the template; set one of them";
-            Error::invalid(why)
-        })?;
-        Ok(cache.join("isolate/virtualenv"))
+        template::directory(|name| std::env::var_os(name).map(PathBuf::from))
     }
 
     /// The interpreter that a request means, and the environment's directory of packages.
@@ -392,5 +385,7 @@ impl Engine for VirtualenvEngine {
     }
 }
 
+#[cfg(test)]
+mod moved_tests;
 #[cfg(test)]
 mod tests;

@@ -234,4 +234,27 @@ mod tests {
         }
         assert_eq!(search.found(), [PathBuf::from("a"), PathBuf::from("d/b")].into());
     }
+
+    #[test]
+    fn files_that_are_remembered_are_bounded() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("f");
+        fs::write(&path, "none").unwrap();
+        let searched: Arc<Searched> = Arc::default();
+        let mut search = Search::new(Path::new("/old/env"), &searched);
+        search.began += Duration::from_secs(5);
+        let place = |number: usize| Place {
+            root: Arc::clone(&search.root),
+            device: 0,
+            inode: number as u64,
+        };
+        let many = (0..MOST).map(|number| (place(number), State(0, 0, 0)));
+        searched.all().extend(many);
+        let file = File::open(&path).unwrap();
+        let meta = file.metadata().unwrap();
+        let relative = Path::new(DIRECTORY).join("f");
+        search.look(&relative, Seen::File(&file, &meta)).unwrap();
+        assert_eq!(searched.all().len(), 1);
+        assert!(search.found().is_empty());
+    }
 }

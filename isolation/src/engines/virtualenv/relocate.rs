@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, FileTimes};
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
@@ -269,16 +268,13 @@ impl Relocation<'_> {
         let unreadable = |error| Error::io("read", path, error);
         let relative = path.strip_prefix(self.environment).unwrap_or(path);
         let content = fs::read(path).map_err(unreadable)?;
-        if !scripts::contains(&content, self.from.as_os_str().as_bytes()) {
+        let Some(text) = scripts::rewritten(&content, self.from, self.to) else {
             return Ok(());
-        }
+        };
         if content.contains(&0) {
             self.fixed.push(relative.display().to_string());
             return Ok(());
         }
-        let Some(text) = scripts::rewritten(&content, self.from, self.to) else {
-            return Ok(());
-        };
         // Its mode stays, and its time: compiled code is valid for the time of its source.
         let modified = path
             .metadata()

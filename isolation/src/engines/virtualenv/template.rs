@@ -121,6 +121,17 @@ impl Template {
     }
 }
 
+/// The directory for templates of a user with these environment variables.
+pub(super) fn directory(variable: impl Fn(&str) -> Option<PathBuf>) -> Result<PathBuf> {
+    let cache = variable("XDG_CACHE_HOME").filter(|path| path.is_absolute());
+    let cache = cache.or_else(|| Some(variable("HOME")?.join(".cache")));
+    let cache = cache.filter(|path| path.is_absolute()).ok_or_else(|| {
+        let why = "neither XDG_CACHE_HOME nor HOME names a directory for the template; set one of them";
+        Error::invalid(why)
+    })?;
+    Ok(cache.join("isolate/virtualenv"))
+}
+
 /// Changes with the interpreter.
 fn key(interpreter: &Interpreter, pip: bool) -> Result<String> {
     let path = &interpreter.executable;

@@ -73,6 +73,26 @@ fn template_whose_note_is_damaged_is_named() {
 }
 
 #[test]
+fn file_of_a_template_without_its_path_is_copied() {
+    let cache = Cache::new();
+    let note = cache.kept().join("template.json");
+    let text = std::fs::read_to_string(&note).unwrap();
+    let mut noted: serde_json::Value = serde_json::from_str(&text).unwrap();
+    // Its program names no path.
+    noted["naming"].as_array_mut().unwrap().push("bin/python".into());
+    std::fs::write(&note, noted.to_string()).unwrap();
+    let target = cache.directory.path().join("copy");
+    let template = cache.template(&Stop::default()).unwrap();
+    template
+        .copy(&target, Path::new("lib"), &Stop::default())
+        .unwrap();
+    assert_eq!(
+        std::fs::read_to_string(target.join("bin/python")).unwrap(),
+        PYTHON
+    );
+}
+
+#[test]
 fn template_of_a_killed_process_is_removed() {
     let cache = Cache::new();
     let key = cache.kept().file_name().unwrap().to_str().unwrap().to_owned();
