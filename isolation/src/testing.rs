@@ -141,12 +141,9 @@ async fn attempt<T: Termination + 'static>(
             SHARED.get_or_init(|| Manager::new(registry))
         }
     };
-    if let (Some(image), EngineChoice::Named(name)) = (image, &choice) {
-        // The same test runs on engines without images.
-        let probe = manager.registry().get(name)?.probe().await;
-        spec.image = probe.capabilities.has(Feature::Images).then(|| image.to_owned());
-    } else if let Some(image) = image {
-        spec.image = Some(image.to_owned());
+    if let Some(image) = image {
+        let has_images = has_images(manager, &choice).await?;
+        spec.image = has_images.then(|| image.to_owned());
     }
     let environment = match shared {
         false => manager.create(&choice, spec).await?,
@@ -173,22 +170,85 @@ async fn attempt<T: Termination + 'static>(
             true => Ended::Passed,
             false => Ended::Failed,
         },
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => Ended::Panicked(panic),
-            Err(_) => Ended::Failed,
-        },
+        Err(error) => error.try_into_panic().map_or(Ended::Failed, Ended::Panicked),
     })
+}
+
+/// Whether an environment of this choice may have an image: the same test runs on engines without
+/// images.
+async fn has_images(manager: &Manager, choice: &EngineChoice) -> Result<bool> {
+    let EngineChoice::Named(name) = choice else {
+        return Ok(true);
+    };
+    let probe = manager.registry().get(name)?.probe().await;
+    Ok(probe.capabilities.has(Feature::Images))
 }
 
 /// The engines with the configuration of this user and project.
 fn registry() -> Result<Registry> {
     let mut registry = Settings::load(None)?.config().registry()?;
     #[cfg(unix)]
-    {
-        if registry.get(crate::engines::virtualenv::NAME).is_err() {
-            registry.register(crate::engines::virtualenv::VirtualenvEngine::new())?;
-        }
-        registry.register_external();
-    }
+    registry.register_external();
     Ok(registry)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    #![allow(clippy::unwrap_used)] // helpers of tests are tests, too
+
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+    use crate::engines::basic::BasicEngine;
+    use crate::environment::status::Status;
+
+    fn manager() -> Manager {
+        let mut registry = Registry::new();
+        registry.register(BasicEngine::new()).unwrap();
+        Manager::new(registry)
+    }
+
+    #[tokio::test]
+    async fn image_is_for_engines_that_have_images() {
+        let manager = manager();
+        let named = |name: &str| EngineChoice::Named(name.to_owned());
+        assert!(has_images(&manager, &EngineChoice::Auto).await.unwrap());
+        assert!(!has_images(&manager, &named("basic")).await.unwrap());
+        let error = has_images(&manager, &named("no-such")).await.unwrap_err();
+        assert!(error.to_string().contains("no-such"), "{error}");
+    }
+
+    /// Without a reaper, the last test that uses it removes it.
+    #[tokio::test]
+    async fn shared_environment_stays_for_the_other_test() {
+        let manager = manager();
+        let spec = EnvironmentSpec::default();
+        let environment = manager.create(&EngineChoice::Auto, spec).await.unwrap();
+        let (first, second) = (Use::begin(&environment), Use::begin(&environment));
+        first.end().await.unwrap();
+        assert_eq!(environment.inspect().await.unwrap().status, Status::Running);
+        second.end().await.unwrap();
+        let ended = environment.inspect().await.unwrap().status;
+        assert_eq!(ended == Status::Running, is_reaped(), "{ended:?}");
+        manager.shutdown().await.unwrap();
+    }
+
+    #[test]
+    fn test_that_cannot_run_here_is_no_failure() {
+        let failure = |image: Option<&str>, variable: &'static str| {
+            let spec = EnvironmentSpec {
+                image: image.map(str::to_owned),
+                env: [(variable, "value")].into(),
+                ..EnvironmentSpec::default()
+            };
+            let body = |_| -> Body<()> { Box::pin(async {}) };
+            let run = || run("basic", None, false, spec, body);
+            let panic = catch_unwind(AssertUnwindSafe(run)).err()?;
+            panic.downcast_ref::<String>().cloned()
+        };
+        assert_eq!(failure(None, "NAME"), None);
+        assert_eq!(failure(Some("alpine"), "NAME"), None, "the engine has no images");
+        let why = failure(None, "A=B").unwrap();
+        assert!(why.contains("A=B"), "{why}");
+    }
 }

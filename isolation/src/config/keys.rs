@@ -102,10 +102,10 @@ fn value_faults(key: &str, value: &Value, found: &mut Vec<Fault>) {
     }
     let valid = serde_json::from_value::<Config>(alone).map(|config| config.validate());
     if let Ok(Err(error)) = valid {
-        match error.failures() {
-            [] => found.push(fault(key, error.to_string())),
-            several => found.extend(several.iter().map(|error| fault(key, error.to_string()))),
-        }
+        // An error that is not a list of others is the only one.
+        let failures = Some(error.failures()).filter(|failures| !failures.is_empty());
+        let all = failures.unwrap_or(std::slice::from_ref(&error));
+        found.extend(all.iter().map(|error| fault(key, error.to_string())));
     }
 }
 

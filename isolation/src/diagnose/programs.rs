@@ -316,4 +316,28 @@ mod tests {
         let silent = ended(127, "").unwrap();
         assert!(silent.because[0].contains("tool ended with"), "{silent:?}");
     }
+
+    #[test]
+    fn program_that_the_kernel_cannot_run_has_two_causes() {
+        let of = |image: &str| {
+            let platforms = Platforms {
+                image: image.to_owned(),
+                machine: "linux/amd64".to_owned(),
+            };
+            let evidence = Evidence {
+                platforms: Some(platforms),
+                ..Evidence::default()
+            };
+            of_line(&evidence, " exec /bin/tool: Exec format error\n")
+        };
+        for (image, cause) in [
+            ("linux/arm64", LikelyCause::WrongPlatform),
+            // The kernel knows its machine code, and not the interpreter that it names.
+            ("linux/amd64", LikelyCause::InterpreterMissing),
+        ] {
+            let found = of(image);
+            assert_eq!(found.cause, cause, "{image}");
+            assert_eq!(found.because, ["exec /bin/tool: Exec format error"]);
+        }
+    }
 }

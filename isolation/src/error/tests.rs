@@ -166,3 +166,14 @@ fn directory_in_memory_cannot_be_moved() {
         "{error}"
     );
 }
+
+#[test]
+fn reason_for_an_engine_that_is_skipped_has_no_name() {
+    let reason = |error: Error| error.0.cause.skip_reason();
+    let unavailable = Error::unavailable("docker", "no daemon", "start it");
+    assert_eq!(reason(unavailable), "not available: no daemon; start it");
+    assert_eq!(
+        reason(Error::invalid("the image has no name")),
+        "the image has no name"
+    );
+}

@@ -280,4 +280,16 @@ mod tests {
         );
         assert_eq!(fs::read(&file).unwrap(), b"file");
     }
+
+    #[tokio::test]
+    async fn archive_without_files_is_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("x");
+        let staging = Staging::beside(&target);
+        fs::create_dir_all(staging.path()).unwrap();
+        let error = staging.move_to(target).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        assert!(error.to_string().contains("an archive without files"), "{error}");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
 }

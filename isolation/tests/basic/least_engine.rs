@@ -93,7 +93,7 @@ impl Engine for LeastEngine {
     fn probe(&self) -> BoxFuture<'_, Probe> {
         let mut capabilities = Capabilities::new(IsolationLevel::Process);
         if self.claims {
-            capabilities = capabilities.with([Feature::Snapshots, Feature::Volumes]);
+            capabilities = capabilities.with([Feature::MainProcess, Feature::Snapshots, Feature::Volumes]);
         }
         Box::pin(std::future::ready(Probe::available("it works", capabilities)))
     }
@@ -324,7 +324,9 @@ async fn feature_that_an_engine_only_claims_is_an_error() {
         "services": {"one": {"mounts": [{"source": {"volume": "data"}, "target": "/data"}]}}}"#;
     let group = GroupSpec::from_json(group).unwrap();
     let up = manager.up(&EngineChoice::Named("least".to_owned()), group).await;
-    unsupported("volume of a group", up.map(drop));
+    let error = up.map(drop).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "volume of a group: {error}");
+    assert!(error.to_string().contains("provide the volume data"), "{error}");
     assert_eq!(known.lock().unwrap().len(), 1, "something is left");
     source.destroy().await.unwrap();
     one.destroy().await.unwrap();

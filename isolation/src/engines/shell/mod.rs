@@ -79,3 +79,20 @@ impl Text {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_that_are_known_are_bounded() {
+        let mut known = KnownPrograms::default();
+        let program = |number: usize| (format!("tool-{number}"), Vec::new(), String::new());
+        for number in 0..=KnownPrograms::MOST {
+            known.add(program(number));
+        }
+        // Without the oldest ones, all begin anew.
+        assert!(known.contains(&program(KnownPrograms::MOST)));
+        assert!(!known.contains(&program(0)) && known.0.len() == 1);
+    }
+}
