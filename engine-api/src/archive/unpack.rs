@@ -164,6 +164,21 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
+    fn second_entry_of_a_directory_wins() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        let entries = [
+            ("top", EntryType::Directory, 0o700, 7),
+            ("top", EntryType::Directory, 0o750, 8),
+        ];
+        unpacked(archive(&entries), directory.path()).unwrap();
+        let top = directory.path().join("top");
+        assert_eq!(fs::metadata(&top).unwrap().permissions().mode() & 0o777, 0o750);
+        assert_eq!(seconds(&top), 8);
+    }
+
+    #[cfg(unix)]
+    #[test]
     fn times_are_those_of_the_archive() {
         let directory = tempfile::tempdir().unwrap();
         for time in [0, -86400, 1, (1 << 33) + 7] {

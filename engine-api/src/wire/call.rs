@@ -162,4 +162,14 @@ mod tests {
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         assert!(error.to_string().contains("cannot be written as JSON"), "{error}");
     }
+
+    #[tokio::test]
+    async fn body_stays_at_its_end() {
+        let docker = Canned::new("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc").docker();
+        let mut reply = docker.call(&SEND).prepared.send().await.unwrap();
+        assert_eq!(reply.body.next().await.unwrap().unwrap(), "abc");
+        for _ in 0..2 {
+            assert!(reply.body.next().await.is_none());
+        }
+    }
 }

@@ -268,6 +268,7 @@ mod tests {
             field(3, b"short"),
             field(4, b"one"),
             field(4, b"two"),
+            field(5, b"https://docs.test/rule"),
         ];
         let message = [
             field(1, &step.concat()),
@@ -288,6 +289,7 @@ mod tests {
             (read.warnings[0].level, read.warnings[0].short.as_str()),
             (1, "short")
         );
+        assert_eq!(read.warnings[0].url, "https://docs.test/rule");
     }
 
     #[test]
