@@ -14,6 +14,14 @@ use crate::journal::paused_environment::PausedEnvironment;
 /// The timeout of one environment.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Whether there is nothing to resume any more.
+fn is_over(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::WrongStatus | ErrorKind::Lost | ErrorKind::NotFound
+    )
+}
+
 impl Collector {
     /// Resumes what killed processes have left paused. An environment whose engine does not answer
     /// stays for the next time.
@@ -62,7 +70,7 @@ impl Collector {
         if let Some(pausing) = opened.instance.pause().filter(|_| stands && !self.dry_run) {
             match pausing.unpause().await {
                 // It has ended, or somebody has resumed it.
-                Err(error) if error.kind() == ErrorKind::WrongStatus || error.is_not_found() => {
+                Err(error) if is_over(error.kind()) => {
                     return Ok(false);
                 }
                 resumed => resumed?,
