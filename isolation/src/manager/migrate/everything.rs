@@ -26,9 +26,8 @@ impl Manager {
         options: &MigrateOptions,
     ) -> Result<Prepared> {
         let shared = source.shared();
-        let Some(saves) = shared.instance.saves() else {
-            return Err(shared.no_facet(Feature::Snapshots));
-        };
+        let saves = shared.instance.saves();
+        let saves = saves.ok_or_else(|| shared.no_facet(Feature::Snapshots))?;
         let contents = saves.contents().await?;
         // The engine knows its address when it has been asked.
         engine.probe().await;

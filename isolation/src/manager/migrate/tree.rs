@@ -93,11 +93,9 @@ pub(super) async fn seen(environment: &Environment, side: &Side) -> Result<Strin
 
 /// The directory of this machine that is the root of an environment.
 async fn location(environment: &Environment) -> Result<PathBuf> {
-    let place = match environment.shared().instance.saves() {
-        Some(saves) => saves.contents().await?.location,
-        None => None,
-    };
-    place.ok_or_else(|| Error::new(ErrorKind::Corrupt, "the engine does not report its directory"))
+    let missing = || Error::new(ErrorKind::Corrupt, "the engine does not report its directory");
+    let saves = environment.shared().instance.saves().ok_or_else(missing)?;
+    saves.contents().await?.location.ok_or_else(missing)
 }
 
 /// What no copy carries, as far as it is known beforehand.
