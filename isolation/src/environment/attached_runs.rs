@@ -158,8 +158,8 @@ impl RunningProcess for AttachedRuns {
                     }
                     Stage::Starts(task, exit) => {
                         let started = (&mut task.0).await;
-                        let lost =
-                            |error| Error::new(ErrorKind::Engine, format!("the restart was lost: {error}"));
+                        // Its task ends with this, so only a panic is possible.
+                        let lost = |e| Error::new(ErrorKind::Engine, format!("the restart was lost: {e}"));
                         match started.map_err(lost)?? {
                             Some(run) => Stage::Runs(run),
                             None => Stage::Ended(*exit),

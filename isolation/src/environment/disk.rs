@@ -57,12 +57,10 @@ async fn measure(shared: Weak<Shared>, _kept: Option<Arc<Shared>>, generation: u
         let status = shared.status();
         // The supervision may restart a stopped environment.
         let lives = matches!(status, Status::Running | Status::Paused | Status::Stopped);
-        let Some(disk) = shared.instance.disk_usage() else {
+        let disk = shared.instance.disk_usage();
+        let Some(disk) = disk.filter(|_| lives && shared.supervision.is(generation)) else {
             return;
         };
-        if !lives || !shared.supervision.is(generation) {
-            return;
-        }
         // No process writes.
         if matches!(status, Status::Stopped | Status::Paused) {
             continue;

@@ -104,13 +104,12 @@ impl Drop for Paused {
         cleanup::run(Arc::new(move || {
             let (shared, note) = (Arc::clone(&shared), Arc::clone(&note));
             Box::pin(async move {
-                if let Some(pausing) = shared.instance.pause() {
-                    // After an error it stays paused, its status shows that, and the note stays.
-                    if pausing.unpause().await.is_ok() {
-                        shared.observe(Status::Running);
-                        let note = note.lock().unwrap_or_else(PoisonError::into_inner).take();
-                        let _ = note.map(PauseNote::remove);
-                    }
+                // After an error it stays paused, its status shows that, and the note stays.
+                let resumed = async { shared.instance.pause()?.unpause().await.ok() };
+                if resumed.await.is_some() {
+                    shared.observe(Status::Running);
+                    let note = note.lock().unwrap_or_else(PoisonError::into_inner).take();
+                    let _ = note.map(PauseNote::remove);
                 }
             })
         }));

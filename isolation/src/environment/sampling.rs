@@ -33,11 +33,9 @@ async fn run(environment: Weak<Shared>) {
         else {
             return;
         };
-        let Some(metrics) = shared.instance.metrics() else {
-            return;
-        };
         // A failed sample is skipped; another task reports the end of the environment.
-        if let Ok(mut sample) = metrics.sample().await {
+        let sampled = async { shared.instance.metrics()?.sample().await.ok() };
+        if let Some(mut sample) = sampled.await {
             shared.has_measured(&mut sample);
         }
     }

@@ -10,6 +10,7 @@ use super::recovery::{Attempts, Next, RestartCause};
 use super::shared::Shared;
 use super::status::Status;
 use crate::command::Command;
+use crate::engine::capabilities::Feature;
 use crate::engine::watch::Health;
 use crate::error::{Error, Result};
 use crate::events::EventKind;
@@ -179,13 +180,12 @@ impl Shared {
 
     /// Runs a health check once, and stores its result.
     pub(super) async fn is_healthy(&self, check: &Command) -> bool {
-        let Some(exec) = self.instance.exec() else {
-            return false;
+        let running = async {
+            let exec = self.instance.exec();
+            let exec = exec.ok_or_else(|| self.no_facet(Feature::Commands))?;
+            exec.execute(check).await?.output().await
         };
-        let output = match exec.execute(check).await {
-            Ok(execution) => execution.output().await,
-            Err(error) => Err(error),
-        };
+        let output = running.await;
         let result = match &output {
             Ok(output) => CheckResult::new(output.exit, &[&output.stdout[..], &output.stderr[..]].concat()),
             Err(error) => CheckResult::not_run(error.to_string()),

@@ -17,9 +17,6 @@ impl Manager {
     /// Adds the facts about a failed creation, and writes a bundle if this manager has a directory
     /// for bundles.
     pub(super) fn explain_creation(&self, engine: &str, spec: &EnvironmentSpec, error: Error) -> Error {
-        if error.evidence().is_some() {
-            return error;
-        }
         let mut evidence = error.as_evidence();
         evidence.image.clone_from(&spec.image);
         evidence.without_network = spec.network.mode == NetworkMode::None;

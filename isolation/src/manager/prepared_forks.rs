@@ -131,10 +131,9 @@ impl Manager {
 /// The state of an environment that was never started.
 async fn point_of_unused(environment: &Environment) -> Result<ForkPoint> {
     let shared = environment.shared();
-    match shared.instance.forks() {
-        Some(forks) => forks.fork_point().await,
-        None => Err(shared.no_facet(Feature::Snapshots)),
-    }
+    let forks = shared.instance.forks();
+    let forks = forks.ok_or_else(|| shared.no_facet(Feature::Snapshots))?;
+    forks.fork_point().await
 }
 
 impl PreparedForks {

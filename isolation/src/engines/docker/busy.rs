@@ -39,12 +39,10 @@ impl Drop for Busy {
     fn drop(&mut self) {
         let mut all = all();
         for name in &self.0 {
-            if let Some(count) = all.get_mut(name) {
-                *count -= 1;
-                if *count == 0 {
-                    all.remove(name);
-                }
-            }
+            match all.get(name).map_or(0, |count| count - 1) {
+                0 => all.remove(name),
+                left => all.insert(name.clone(), left),
+            };
         }
     }
 }

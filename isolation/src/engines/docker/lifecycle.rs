@@ -217,10 +217,9 @@ fn exit(state: &ContainerState) -> ExitStatus {
 impl Recreate for DockerInstance {
     fn recreate(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async {
-            let Some(made) = &self.launcher.made else {
-                let text = "only the process that created the environment can make it anew";
-                return Err(Error::new(ErrorKind::Unsupported, text));
-            };
+            // Only the process that created it has this facet.
+            let not_ours = || Error::new(ErrorKind::Unsupported, "another process has created it");
+            let made = self.launcher.made.as_ref().ok_or_else(not_ours)?;
             self.close_shells();
             self.launcher.release_owner();
             *self.late_copies() = made.blueprint.late_copies(&self.launcher.working_dir)?;

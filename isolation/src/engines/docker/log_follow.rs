@@ -200,12 +200,12 @@ impl Follower {
     /// the file with it.
     async fn read_again(&self, progress: &mut Progress) -> engine_api::Result<Output> {
         let mut query = self.query.clone();
-        if let Some(at) = progress.lag.last() {
-            (query.since, query.tail) = (Some(at.into()), None);
-            for position in [&mut progress.stdout, &mut progress.stderr] {
-                if position.last.is_some_and(|last| last.at == at) {
-                    position.reconnect();
-                }
+        let at = progress.lag.last();
+        query.since = at.map(Into::into).or(query.since);
+        query.tail = query.tail.filter(|_| at.is_none());
+        for position in [&mut progress.stdout, &mut progress.stderr] {
+            if position.last.is_some_and(|last| Some(last.at) == at) {
+                position.reconnect();
             }
         }
         self.docker.containers().logs(&self.container, query).await

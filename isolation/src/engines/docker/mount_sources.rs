@@ -25,17 +25,22 @@ const PAUSE: Duration = Duration::from_millis(20);
 
 /// Rejects mounts whose files the daemon does not see, if that is not certain from its address.
 pub(super) async fn check(docker: &Docker, container: &str, spec: &EnvironmentSpec) -> Result<()> {
-    let of_host = |mount: &&Mount| matches!(mount.source, MountSource::Host(_));
-    let mut mounts = spec.mounts.iter().filter(of_host).peekable();
-    if mounts.peek().is_none() || !may_differ(docker).await {
+    let mounts = of_host(spec);
+    if mounts.is_empty() || !may_differ(docker).await {
         return Ok(());
     }
-    for mount in mounts {
-        if let MountSource::Host(path) = &mount.source {
-            check_one(docker, container, path, mount).await?;
-        }
+    for (path, mount) in mounts {
+        check_one(docker, container, path, mount).await?;
     }
     Ok(())
+}
+
+fn of_host(spec: &EnvironmentSpec) -> Vec<(&Path, &Mount)> {
+    let of_host = spec.mounts.iter().filter_map(|mount| match &mount.source {
+        MountSource::Host(path) => Some((path.as_path(), mount)),
+        _ => None,
+    });
+    of_host.collect()
 }
 
 /// Whether the daemon may have other files than this process.

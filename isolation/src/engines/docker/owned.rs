@@ -137,17 +137,15 @@ impl Owned {
     /// returns whether it is gone already.
     pub(super) fn remove_in_background(&self) -> bool {
         let hold = self.hold.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(hold) = hold.filter(|_| self.creator.is_this_process()) else {
+        let (limit, began) = (drop_limit(), Instant::now());
+        let may_try = self.creator.is_this_process() && !limit.is_zero();
+        let Some(hold) = hold.filter(|_| may_try) else {
             return false;
         };
         let (docker, kind, name, id) = (self.docker.clone(), self.kind, self.name.clone(), self.id.clone());
         let others = self.others.clone();
         let (hold, gone) = (Arc::new(Mutex::new(Some(hold))), Arc::new(AtomicBool::new(false)));
         let is_gone = Arc::clone(&gone);
-        let (limit, began) = (drop_limit(), Instant::now());
-        if limit.is_zero() {
-            return false;
-        }
         // As long as for a container: it may be that of one which is being removed.
         cleanup::run_within(
             containers::RETRY_TIMEOUT,

@@ -15,8 +15,12 @@ const MARKS: [&str; 2] = ["/.dockerenv", "/run/.containerenv"];
 /// The address of the daemon's machine, as this process reaches it; `None` if this process does not
 /// run in a container of the daemon, or if that container has the network of the machine.
 pub(super) async fn host_address(docker: &Docker) -> Option<IpAddr> {
-    let own = own_container(docker).await?;
-    let networks = own.network_settings.networks.values();
+    gateway(&own_container(docker).await?)
+}
+
+/// The address of the machine on the networks of a container.
+fn gateway(container: &Container) -> Option<IpAddr> {
+    let networks = container.network_settings.networks.values();
     networks.filter_map(|network| network.gateway.parse().ok()).next()
 }
 
@@ -27,17 +31,20 @@ pub(super) async fn is_of(docker: &Docker) -> bool {
 
 /// The container of the daemon in which this process runs.
 async fn own_container(docker: &Docker) -> Option<Container> {
-    if !publish::is_local(docker) || !MARKS.iter().any(|mark| Path::new(mark).exists()) {
-        return None;
-    }
-    let mounts = tokio::fs::read_to_string("/proc/self/mountinfo").await.ok()?;
-    let container = container(&mounts)?;
-    // Another daemon, such as one in this container, does not know it.
-    docker
-        .containers()
-        .inspect(container, InspectContainer::default())
-        .await
-        .ok()
+    let is_marked = MARKS.iter().any(|mark| Path::new(mark).exists());
+    let may_be = is_marked && publish::is_local(docker);
+    let mounts = read(may_be.then_some("/proc/self/mountinfo")).await;
+    known(docker, mounts.as_deref().and_then(container)).await
+}
+
+async fn read(path: Option<&str>) -> Option<String> {
+    tokio::fs::read_to_string(path?).await.ok()
+}
+
+/// The description of a container. Another daemon, such as one in this container, does not know it.
+async fn known(docker: &Docker, container: Option<&str>) -> Option<Container> {
+    let options = InspectContainer::default();
+    docker.containers().inspect(container?, options).await.ok()
 }
 
 /// The ID of the container with this table of mounts: a part of the path of its `/etc/hostname`.
@@ -71,5 +78,17 @@ mod tests {
             "25 1 254:1 / / rw - ext4 /dev/vda1 rw\n30 25 0:5 /etc/hostname /etc/hostname rw - tmpfs t rw\n";
         assert_eq!(container(host), None);
         assert_eq!(container(""), None);
+    }
+
+    #[test]
+    fn machine_is_the_gateway_of_a_network() {
+        let of = |networks: &str| {
+            let text = format!(r#"{{"NetworkSettings": {{"Networks": {networks}}}}}"#);
+            gateway(&engine_api::from_json(text.as_bytes()).unwrap())
+        };
+        // The network of the machine has no gateway.
+        assert_eq!(of(r#"{"host": {"Gateway": ""}}"#), None);
+        let two = of(r#"{"a": {"Gateway": ""}, "b": {"Gateway": "172.17.0.1"}}"#);
+        assert_eq!(two, Some([172, 17, 0, 1].into()));
     }
 }

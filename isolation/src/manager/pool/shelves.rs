@@ -124,21 +124,21 @@ impl Shelves {
             surplus.extend(shelf.ready.drain(..));
         }
         shelf.ready.push_back(environment);
-        while self.ready() > MOST.max(size) {
-            let others = self.by_key.iter().filter(|(other, _)| **other != goods.key);
-            let oldest = others.min_by_key(|(_, shelf)| shelf.last_used);
-            let Some(oldest) = oldest.map(|(other, _)| other.clone()) else {
-                break;
-            };
-            surplus.extend(
-                self.by_key
-                    .remove(&oldest)
-                    .into_iter()
-                    .flat_map(|shelf| shelf.ready),
-            );
+        while let Some(oldest) = self.oldest_beside(&goods.key, MOST.max(size)) {
+            let shelf = self.by_key.remove(&oldest);
+            surplus.extend(shelf.into_iter().flat_map(|shelf| shelf.ready));
         }
         self.stats.discarded += surplus.len() as u64;
         surplus
+    }
+
+    /// The specification of the least recently used shelf but this one, if more are ready than
+    /// `most`.
+    fn oldest_beside(&self, key: &str, most: usize) -> Option<String> {
+        let others = self.by_key.iter().filter(|(other, _)| *other != key);
+        let oldest = others.min_by_key(|(_, shelf)| shelf.last_used);
+        let oldest = oldest.filter(|_| self.ready() > most);
+        oldest.map(|(other, _)| other.clone())
     }
 
     /// The number of environments that are ready.

@@ -64,11 +64,10 @@ impl Manager {
         missed: Option<PoolMiss>,
     ) -> Option<Environment> {
         let pool = self.pool.as_ref()?;
-        let taken = match (missed, key_of(selection, spec)) {
-            (Some(reason), _) => Err(reason),
-            (None, Ok(Ok(key))) => self.take_usable(pool, &key, selection, spec).await,
-            (None, Ok(Err(reason))) => Err(reason),
-            (None, Err(_)) => Err(PoolMiss::Engine),
+        let key = || key_of(selection, spec).unwrap_or(Err(PoolMiss::Engine));
+        let taken = match missed.map_or_else(key, Err) {
+            Ok(key) => self.take_usable(pool, &key, selection, spec).await,
+            Err(reason) => Err(reason),
         };
         let reason = match taken {
             Ok(environment) => {

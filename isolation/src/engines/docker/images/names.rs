@@ -47,7 +47,7 @@ impl ImageNames {
         let Ok(reference) = image.parse::<ImageReference>() else {
             return image.to_owned();
         };
-        if names_a_registry(image) {
+        if names_a_registry(image, &reference) {
             return image.to_owned();
         }
         let named = match &self.image_prefix {
@@ -92,11 +92,7 @@ impl ImageNames {
 }
 
 /// Whether the daemon does not add a registry to the name. It adds none to an ID.
-fn names_a_registry(image: &str) -> bool {
-    let Ok(reference) = image.parse::<ImageReference>() else {
-        // The daemon rejects the name, or it is an ID.
-        return true;
-    };
+fn names_a_registry(image: &str, reference: &ImageReference) -> bool {
     let first = image.split('/').next().unwrap_or_default();
     reference.registry() != HUB || HUB_NAMES.contains(&first) || image.starts_with("sha256:")
 }

@@ -30,11 +30,12 @@ impl Images<'_> {
             ..ListImages::default()
         };
         let mut pruned = ImagesPruned::default();
-        for image in self.entries(ours).await?.into_iter().filter(|image| image.built) {
+        let built = self.entries(ours).await?.into_iter().filter(|image| image.built);
+        let with_name = built.filter_map(|image| {
             let own = |name: &&String| name.starts_with(&format!("{BUILT}:"));
-            let Some(name) = image.names.iter().find(own).cloned() else {
-                continue;
-            };
+            Some((image.names.iter().find(own).cloned()?, image))
+        });
+        for (name, image) in with_name {
             if image.is_used() {
                 pruned.used.push(name);
                 continue;
