@@ -219,6 +219,8 @@ async fn ability_that_an_engine_lacks_is_unsupported() {
     unsupported("connect", one.connect_network("n", &[]).await);
     unsupported("wait", one.wait().await);
     unsupported("fork", manager.fork(&one, 1, ForkOptions::default()).await);
+    let prepared = manager.prepare_forks(&one, 1, ForkOptions::default()).await;
+    unsupported("prepare forks", prepared.map(drop));
     unsupported("watch", manager.watch("least").await.map(drop));
     let past = manager.past_events("least", std::time::SystemTime::UNIX_EPOCH, None);
     unsupported("past events", past.await.map(drop));

@@ -239,6 +239,33 @@ services:
 }
 
 #[test]
+fn extending_service_adds_what_has_no_target() {
+    let yaml = "\
+secrets:
+  one: {file: one.txt}
+  two: {file: two.txt}
+  three: {file: three.txt}
+services:
+  base: {image: x, secrets: [{source: one}, three]}
+  last: {extends: base, secrets: [two]}
+";
+    let files = [
+        ("one.txt", "1"),
+        ("two.txt", "2"),
+        ("three.txt", "3"),
+        ("compose.yaml", yaml),
+    ];
+    let project = Project::new(&files);
+    let group = project.read_with(&options()).unwrap().group;
+    let mounts = &group.services["last"].environment.mounts;
+    let targets: Vec<&str> = mounts.iter().map(|mount| mount.target.as_str()).collect();
+    assert_eq!(
+        targets,
+        ["/run/secrets/one", "/run/secrets/three", "/run/secrets/two"]
+    );
+}
+
+#[test]
 fn service_is_found_by_its_container_name() {
     let group = extending(
         "networks: {n: }\nservices:\n  a: {image: x, container_name: main-db}\n  b: {image: x, container_name: b}\n  \

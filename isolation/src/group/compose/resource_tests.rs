@@ -34,6 +34,12 @@ fn networks_are_external_or_those_of_the_group() {
     with_default.validate().unwrap();
     let names: Vec<&String> = with_default.networks.keys().collect();
     assert_eq!(names, ["default", "n"]);
+    assert!(!with_default.networks["default"].internal);
+    let declared = read(
+        "networks: {n: , default: {internal: true}}\nservices:\n  a: {image: x, networks: [default, n]}\n",
+    )
+    .unwrap();
+    assert!(declared.networks["default"].internal && !declared.networks["n"].internal);
 }
 
 #[test]

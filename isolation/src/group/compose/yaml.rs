@@ -242,4 +242,18 @@ mod tests {
             assert!(error.contains(part), "{yaml:.40}: {error}");
         }
     }
+
+    #[test]
+    fn end_is_no_value_and_stays() {
+        let mut reader = Reader {
+            events: Parser::new_from_str("a"),
+            anchors: HashMap::new(),
+            nodes: 0,
+        };
+        while reader.next().unwrap().0 != Event::StreamEnd {}
+        let (event, line) = reader.next().unwrap();
+        assert_eq!(event, Event::StreamEnd);
+        let error = reader.node(event, line, 0).unwrap_err().to_string();
+        assert!(error.contains("the YAML is incomplete"), "{error}");
+    }
 }

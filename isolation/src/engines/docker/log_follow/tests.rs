@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 
@@ -27,6 +28,8 @@ struct State {
     begun: Notify,
     /// The time of the line 0.
     since: Mutex<Option<SystemTime>>,
+    /// Whether the last line of a reply has no end.
+    torn: AtomicBool,
 }
 
 impl Connector for Daemon {
@@ -63,6 +66,7 @@ impl Daemon {
             requests: Mutex::default(),
             begun: Notify::new(),
             since: Mutex::default(),
+            torn: AtomicBool::new(false),
         }))
     }
 
@@ -106,7 +110,10 @@ impl Daemon {
         };
         for number in numbers {
             let at = since + STEP * u32::try_from(*number).unwrap();
-            let line = format!("{} {number}\n", Timestamp::from(at).to_rfc3339());
+            let mut line = format!("{} {number}\n", Timestamp::from(at).to_rfc3339());
+            if self.0.torn.load(Ordering::Relaxed) && Some(number) == numbers.last() {
+                line.pop();
+            }
             let length = u32::try_from(line.len()).unwrap().to_be_bytes();
             let frame = [&[1, 0, 0, 0], &length[..], line.as_bytes()].concat();
             stream.write_all(&frame).await?;
@@ -170,6 +177,16 @@ async fn skipped_lines_are_read_again() {
         !requests[0].contains("since=") && requests[1].contains("since="),
         "{requests:?}"
     );
+}
+
+/// The skipped lines are noticed only at the end of the connection.
+#[tokio::test]
+async fn lines_before_a_torn_one_are_read_again() {
+    let daemon = Daemon::new([Some(vec![0, 1, 5]), Some(vec![1, 2, 3, 4, 5, 6])]);
+    daemon.0.torn.store(true, Ordering::Relaxed);
+    let (found, outcome) = daemon.follow().await;
+    outcome.unwrap();
+    assert_eq!(found, numbers(0..=6));
 }
 
 #[tokio::test]

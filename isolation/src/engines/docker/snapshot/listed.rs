@@ -338,7 +338,8 @@ mod tests {
                 },
             )],
         );
-        assert_eq!(listed(&[]).reading(&linked, &[path("data/one")]), None);
+        assert!(is_linked(&linked, &path("data/one")) && !is_linked(&linked, &path("srv/one")));
+        assert_eq!(before.reading(&linked, &[path("data/one")]), None);
         // A path that was not there, without its addition.
         let odd = listed(&[("/etc", ChangeKind::Modified), ("/new", ChangeKind::Modified)]);
         assert_eq!(

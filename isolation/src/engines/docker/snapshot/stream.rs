@@ -148,3 +148,65 @@ pub(super) fn for_upload(mut archive: RawBytes) -> Pieces {
     let rest = Bytes::new();
     Pieces { pieces, rest }
 }
+
+#[cfg(test)]
+mod tests {
+    use engine_api::Docker;
+    use engine_api::connect::{BoxStream, Connecting, Connector};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// A daemon that announces nine bytes, sends four, and ends.
+    #[derive(Debug)]
+    struct Cut;
+
+    impl Connector for Cut {
+        fn connect(&self) -> Connecting<'_> {
+            Box::pin(async {
+                let (ours, mut theirs) = tokio::io::duplex(1 << 10);
+                tokio::spawn(async move {
+                    let mut request = [0; 1 << 10];
+                    theirs.read(&mut request).await?;
+                    let reply = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart";
+                    theirs.write_all(reply).await
+                });
+                Ok(Box::new(ours) as BoxStream)
+            })
+        }
+
+        fn address(&self) -> String {
+            "test://cut".to_owned()
+        }
+    }
+
+    #[tokio::test]
+    async fn reader_of_a_cut_archive_gets_an_error() {
+        let docker = Docker::with_connector(Cut).with_version(engine_api::Version::OLDEST);
+        let body = docker.raw("GET", "/archive").send().await.unwrap().body;
+        let mut reader = for_thread(body);
+        let reading = tokio::task::spawn_blocking(move || {
+            let mut all = Vec::new();
+            let read = reader.read_to_end(&mut all);
+            (all, read)
+        });
+        let (all, read) = reading.await.unwrap();
+        assert_eq!(all, b"part");
+        assert!(!read.unwrap_err().to_string().is_empty());
+    }
+
+    #[tokio::test]
+    async fn failed_writer_fails_the_upload() {
+        let (mut writer, mut pieces) = from_thread();
+        let writing = tokio::task::spawn_blocking(move || {
+            writer.write_all(b"part").unwrap();
+            writer.flush().unwrap();
+            writer.fail("the store is damaged");
+        });
+        let mut all = Vec::new();
+        let error = pieces.read_to_end(&mut all).await.unwrap_err();
+        writing.await.unwrap();
+        assert_eq!(all, b"part");
+        assert_eq!(error.to_string(), "the store is damaged");
+    }
+}

@@ -144,14 +144,14 @@ mod tests {
         }
     }
 
-    fn planned(target: Option<Python>, packages: Vec<Package>) -> (MigrationPlan, Option<PythonWork>) {
+    fn a_plan() -> MigrationPlan {
         let place = |engine: &str| crate::manager::migrate::Place {
             engine: engine.into(),
             address: None,
             image: None,
             pulls: false,
         };
-        let mut made = MigrationPlan {
+        MigrationPlan {
             from: place(VIRTUALENV),
             to: place("docker"),
             moves: Vec::new(),
@@ -160,7 +160,11 @@ mod tests {
             lost: Vec::new(),
             blocked: Vec::new(),
             hints: Vec::new(),
-        };
+        }
+    }
+
+    fn planned(target: Option<Python>, packages: Vec<Package>) -> (MigrationPlan, Option<PythonWork>) {
+        let mut made = a_plan();
         let from = Side {
             seen: "/old".into(),
             ..Side::host()
@@ -190,6 +194,39 @@ mod tests {
         assert!(made.reinstalled[0].why.contains("linux-musl"), "{made:?}");
         let (made, _) = planned(Some(python()), packages);
         assert!(made.reinstalled.is_empty() && made.moves.len() == 1, "{made:?}");
+    }
+
+    #[test]
+    fn environment_elsewhere_is_installed_again() {
+        for (own, why) in [
+            (None, "they belong to the interpreter at"),
+            (
+                Some(PathBuf::from("venv")),
+                "has its virtual environment in .venv",
+            ),
+        ] {
+            let mut made = a_plan();
+            let found = Found {
+                python: python(),
+                packages: vec![package("numpy", None, false)],
+                own,
+            };
+            let (from, mut spec) = (Side::inside("/old"), EnvironmentSpec::default());
+            let asked = Some(python());
+            let work = plan(
+                found,
+                asked,
+                VIRTUALENV,
+                &from,
+                &Side::host(),
+                &mut spec,
+                &mut made,
+            );
+            assert!(work.unwrap().is_some());
+            assert_eq!(made.reinstalled.len(), 1, "{made:?}");
+            assert!(made.reinstalled[0].why.contains(why), "{made:?}");
+            assert!(made.moves.is_empty(), "{made:?}");
+        }
     }
 
     #[test]
