@@ -92,6 +92,7 @@ mod isolation {
     mod collected; // what the collection and a removal by name find
     mod configuration; // what the keys of a configuration do, on the fake engine
     mod creation_bundles; // bundles of failed creations
+    mod cut_logs; // logs whose connection is cut, or of a daemon of another machine
     mod daemon_differences; // an init program, logs, files of other machines, names on networks
     mod default_limits; // default limits without a question to the daemon, on the fake engine
     mod diagnoses; // the causes of recorded failures
@@ -113,22 +114,32 @@ mod isolation {
     mod lifecycle; // the docker engine on the fake engine: stop, wait, open, and changes by others
     mod logs; // followed logs while the connection to the daemon is lost
     mod lost_connection; // connections to the daemon that end: of the owner, of the events
+    mod made_anew; // containers that are made anew, and images for another platform
     #[cfg(unix)]
     mod migration_losses; // what a container loses on its way to this machine
+    #[cfg(target_os = "linux")]
+    mod migration_of_python; // interpreters that fail, and engines with paths of their own
+    mod mounted_elsewhere; // a daemon of another machine: its mounts and its routes
     mod names; // names of environments, networks and volumes
     mod networks; // networks of the docker engine: their subnets, and who is on them
     mod noted; // what a killed process has noted, and another one removes
+    #[cfg(unix)]
+    mod own_configuration; // variables and credentials of the docker command
     mod past_events; // events that the daemon has stored
+    mod patched_replies; // replies of the daemon with other facts than usual
     mod planted; // planted failures on the fake engine, and their causes
     mod pool; // environments that are prepared ahead
+    mod pool_ends; // environments that are prepared while their image changes or the manager ends
     mod pool_misses; // why nothing that is prepared ahead is taken
     mod pulled_images; // what a pull of an image says
     mod refusals; // calls of an environment that its daemon refuses
     mod refused_calls; // questions and changes that the daemon refuses
     mod refused_networks; // networks that are taken, or about which the daemon answers with an error
+    mod refused_questions; // questions that the daemon refuses in the middle of a call
     mod refused_resources; // images and volumes about which the daemon answers with an error
     #[cfg(target_os = "linux")]
     mod registry_tls; // images of the engine sandbox from a registry with TLS
+    mod removals; // removals that the daemon refuses at first
     mod renamed; // containers that somebody else has renamed
     #[cfg(unix)]
     mod restored_elsewhere; // a snapshot of each engine on each other one
@@ -141,4 +152,6 @@ mod isolation {
     mod terminals; // sizes of terminals
     mod volume_archives; // archives of volumes that fail
     mod volumes; // volumes that belong to no environment, on the fake engine
+    #[cfg(unix)]
+    mod with_a_journal; // shared and kept environments, and pauses that a killed process has left
 }

@@ -221,3 +221,44 @@ async fn unhealthy_run_is_ended_and_followed() {
     assert_eq!(counting.runs(), 2);
     counting.destroy().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn wait_for_a_supervised_process_is_for_its_last_run() {
+    let restarted = RestartSpec {
+        on_exit: RestartOnExit::Failure,
+        ..RestartSpec::default()
+    };
+    let more = EnvironmentSpec {
+        restart: Some(restarted),
+        ..spec()
+    };
+    let ends: Ends = |run| Some(if run < 3 { 1 } else { 0 });
+    let mut counting = Counting::start(ends, more).await;
+    let exit = counting.execution.wait().await.unwrap();
+    assert_eq!((exit.code, counting.runs()), (0, 3));
+    counting.destroy().await;
+}
+
+/// The checks end with the environment; they do not end the run again.
+#[tokio::test(start_paused = true)]
+async fn health_check_of_a_stopped_run_is_over() {
+    let health = HealthSpec {
+        check: Some(Command::new(["true"])),
+        interval: Some(Duration::from_secs(1)),
+        ..HealthSpec::default()
+    };
+    let more = EnvironmentSpec {
+        health: Some(health),
+        ..spec()
+    };
+    let counting = Counting::start(|_| None, more).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    counting.environment.stop(Duration::ZERO).await.unwrap();
+    counting.fake.reset();
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let requests = counting.fake.requests();
+    let stops = requests.iter().filter(|request| request.contains("/stop"));
+    assert_eq!(stops.count(), 0, "{requests:#?}");
+    assert_eq!(counting.environment.status(), Status::Stopped);
+    counting.destroy().await;
+}

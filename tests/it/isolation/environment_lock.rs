@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use fake_engine::{FakeEngine, Process};
+use isolation::packages::PackageSources;
 use isolation::{EngineChoice, EnvironmentLock, EnvironmentSpec, ErrorKind, Feature, Main, Manager, Result};
 
 use super::docker_engine::{IMAGE, create, on, settle, spec};
@@ -147,4 +148,74 @@ async fn feature_of_a_lock_is_asked_for() {
         text.contains("the interpreter is CPython 3.11.7, not none"),
         "{text}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn environment_with_a_program_is_compared_and_created() {
+    let fixture = Fixture::new();
+    let lock = fixture.lock().await;
+    let program = EnvironmentSpec {
+        main: Main::Command(isolation::Command::shell("sleep 1000")),
+        ..spec()
+    };
+    let selection = fixture
+        .manager
+        .select(&EngineChoice::Auto, &program)
+        .await
+        .unwrap();
+    let sources = PackageSources::default();
+    let create = || {
+        let manager = &fixture.manager;
+        manager.create_locked(&selection, program.clone(), &lock, &sources)
+    };
+    let environment = create().await.unwrap();
+    assert_eq!(environment.spec().main, program.main);
+    environment.destroy().await.unwrap();
+    fixture.set("installed\tcurl\t8.1\ninstalled\tvim\t9");
+    let error = create().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+    settle().await;
+    assert_eq!(fixture.fake.resources(), [""; 0]);
+}
+
+/// A package without a digest in the lock is not installed, and the error says so.
+#[tokio::test(start_paused = true)]
+async fn package_without_an_archive_is_named() {
+    let fixture = Fixture::new();
+    let mut lock = fixture.lock().await;
+    let text = r#"[{"name": "six", "version": "1.16.0"}]"#;
+    lock.packages
+        .insert("pip".to_owned(), serde_json::from_str(text).unwrap());
+    let selection = fixture
+        .manager
+        .select(&EngineChoice::Auto, &spec())
+        .await
+        .unwrap();
+    let sources = PackageSources::default();
+    let created = fixture
+        .manager
+        .create_locked(&selection, spec(), &lock, &sources)
+        .await;
+    let error = created.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+    assert!(error.to_string().contains("; six have "), "{error}");
+    settle().await;
+    assert_eq!(fixture.fake.resources(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn list_of_packages_that_fails_is_no_lock() {
+    let fixture = Fixture::new();
+    fixture
+        .fake
+        .on_command("dpkg-query", |process: Process| async move {
+            process.write_stderr("the database is locked").await;
+            2
+        });
+    let environment = create(&fixture.manager, spec()).await.unwrap();
+    let error = fixture.manager.lock(&environment).await.unwrap_err();
+    let text = tests::chain(&error);
+    assert!(text.contains("the database is locked"), "{text}");
+    environment.destroy().await.unwrap();
+    assert_eq!(fixture.fake.resources(), [""; 0]);
 }

@@ -32,3 +32,27 @@ async fn service_has_its_own_time_to_end() {
         until_gone(&fake).await;
     }
 }
+
+/// The networks of the group have other names on the daemon; that of one service keeps its own.
+#[tokio::test(start_paused = true)]
+async fn service_may_have_a_network_of_its_own() {
+    let text = format!(
+        r#"{{"name": "shop", "networks": {{"front": {{}}}}, "services": {{
+            "a": {{"image": "{IMAGE}", "network": {{"mode": {{"named": "front"}}}}}},
+            "b": {{"image": "{IMAGE}", "network": {{"mode": {{"named": "front"}}, "join": ["inner"],
+                                                    "own": {{"inner": {{}}}}}}}}}}}}"#
+    );
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let manager = on(&fake);
+    let group = GroupSpec::from_json(&text).unwrap();
+    let up = manager.up(&EngineChoice::Auto, group).await;
+    let up = up.unwrap_or_else(|error| panic!("{}", tests::chain(&error)));
+    let mut counts = Vec::new();
+    for (name, environment) in up.services() {
+        counts.push((name.to_owned(), environment.networks().await.unwrap().len()));
+    }
+    counts.sort();
+    assert_eq!(counts, [("a".to_owned(), 1), ("b".to_owned(), 2)]);
+    up.down(None).await.unwrap();
+    until_gone(&fake).await;
+}

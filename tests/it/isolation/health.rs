@@ -159,3 +159,46 @@ async fn failed_wait_for_another_condition_has_no_checks() {
     assert_eq!(not_ready.checks, [], "{}", chain(&error));
     environment.destroy().await.unwrap();
 }
+
+/// The times are those of the daemon, which runs the check of the image, too.
+#[tokio::test(start_paused = true)]
+async fn check_of_an_image_ends_the_wait_for_health() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let docker = Docker::with_connector(fake.clone());
+    let container = engine_api::containers::CreateContainer {
+        name: Some("made".to_owned()),
+        image: IMAGE.to_owned(),
+        ..Default::default()
+    };
+    docker.containers().create(container).await.unwrap();
+    let config = br#"{"Cmd": ["sleep", "100000"], "Healthcheck":
+        {"Test": ["CMD", "false"], "Interval": 1000000000, "Retries": 3}}"#;
+    let image = engine_api::images::CommitImage {
+        repo: "checked".to_owned(),
+        config: Some(engine_api::from_json(config).unwrap()),
+        ..Default::default()
+    };
+    docker.images().commit("made", image).await.unwrap();
+    tests::scenarios::remove(&docker, "made").await.unwrap();
+    let manager = on(&fake);
+    let checked = EnvironmentSpec {
+        image: Some("checked:latest".to_owned()),
+        main: Main::Image,
+        ..EnvironmentSpec::default()
+    };
+    let environment = made(&manager, checked).await;
+    let container = fake.snapshot().containers.pop_first().unwrap();
+    for _ in 0..20 {
+        let unhealthy = serde_json::json!({"State": {"Health": {"Status": "unhealthy"}}});
+        let path = format!("/{container}/json");
+        fake.fail_next("GET", &path, fake_engine::Fault::Patch(unhealthy));
+    }
+    let waited = environment
+        .wait_until(&WaitFor::Healthy, Duration::from_secs(100))
+        .await;
+    let error = waited.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unhealthy, "{}", chain(&error));
+    fake.reset();
+    environment.destroy().await.unwrap();
+    assert_eq!(fake.resources(), [""; 0]);
+}

@@ -340,3 +340,35 @@ async fn working_directory_moves_into_a_container() {
     source.destroy().await.unwrap();
     assert_eq!(fake.resources(), [""; 0]);
 }
+
+/// The archives of Podman have no owners, and no daemon's have what is in memory.
+#[tokio::test]
+async fn directory_of_podman_loses_owners_and_memory() {
+    let base = tempfile::tempdir().unwrap();
+    let fake = FakeEngine::new().with_image(IMAGE).as_podman();
+    let (manager, _) = both(&fake, base.path()).await;
+    let in_memory = EnvironmentSpec {
+        mounts: vec![Mount::tmpfs("/work/scratch", None)],
+        ..spec()
+    };
+    let source = in_container(&manager, in_memory).await;
+    let script = "mkdir -p /work && echo kept >/work/file";
+    let output = source.run(Command::shell(script)).await.unwrap();
+    assert!(output.exit.success(), "{}", output.stderr_text());
+    let to = Destination::engine("basic");
+    let moved = manager.migrate(&source, &to, of_work()).await;
+    let moved = moved.unwrap_or_else(|error| panic!("{}", tests::chain(&error)));
+    let lost: Vec<&str> = moved.plan.lost.iter().map(|one| one.what.as_str()).collect();
+    for what in ["the owners of the files", "/work/scratch"] {
+        assert!(lost.iter().any(|lost| lost.contains(what)), "{what}: {lost:#?}");
+    }
+    let read = moved
+        .environment
+        .run(Command::new(["cat", "file"]))
+        .await
+        .unwrap();
+    assert_eq!(read.stdout_text(), "kept\n");
+    moved.environment.destroy().await.unwrap();
+    source.destroy().await.unwrap();
+    assert_eq!(fake.resources(), [""; 0]);
+}
