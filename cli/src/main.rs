@@ -15,6 +15,7 @@
 //! - [`console`] is the only place that writes to this process's own output; [`escape`] makes text
 //!   of other programs safe for a terminal, and [`table`] aligns columns.
 
+mod archive_input;
 mod args;
 mod calls;
 mod client;

@@ -30,7 +30,7 @@ pub(crate) struct Login {
     #[arg(long)]
     password_stdin: bool,
     /// Registry, such as registry.example.com:5000 [default: Docker Hub]
-    #[arg(value_name = "REGISTRY", default_value = "")]
+    #[arg(value_name = "REGISTRY", default_value = "", hide_default_value = true)]
     registry: String,
 }
 

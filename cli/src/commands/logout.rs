@@ -13,7 +13,7 @@ use crate::exit_code;
 #[derive(Debug, Args)]
 pub(crate) struct Logout {
     /// Registry, such as registry.example.com:5000 [default: Docker Hub]
-    #[arg(value_name = "REGISTRY", default_value = "")]
+    #[arg(value_name = "REGISTRY", default_value = "", hide_default_value = true)]
     registry: String,
 }
 

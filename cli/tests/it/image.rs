@@ -78,6 +78,14 @@ fn images_are_saved_to_a_file_and_loaded() {
     let arguments = ["--host", &address, "--json", "image", "load"];
     let ended = place.workspace.isolate_with(&arguments, &bytes);
     assert_eq!(ended.lines()[0]["images"][0], "busybox:latest");
+    // Other files are not sent.
+    std::fs::write(&file, "{}").unwrap();
+    let error = place.fails(&["load", "-i", path]);
+    assert!(error.contains("image.tar is not a tar archive"), "{error}");
+    let directory = place.workspace.home().join("empty");
+    std::fs::create_dir(&directory).unwrap();
+    let error = place.fails(&["build", directory.to_str().unwrap()]);
+    assert!(error.contains("has no Dockerfile"), "{error}");
     // A failed save leaves no file.
     let other = place.workspace.home().join("other.tar");
     place.fails(&["save", "-o", other.to_str().unwrap(), "none:1"]);

@@ -6,7 +6,9 @@ use engine_api::containers::{ContainerConfig, CreateContainer};
 use engine_api::images::CommitImage;
 use fake_engine::scripted::{JSON, ScriptedEngine, reply};
 use fake_engine::{FakeEngine, Fault};
-use isolation::engines::docker::{DockerEngine, PullImage, PullPolicy, RegistryError, VolumeOptions, labels};
+use isolation::engines::docker::{
+    BuildSpec, DockerEngine, PullImage, PullPolicy, RegistryError, VolumeOptions, labels,
+};
 use isolation::{CopySource, EnvironmentSpec, ErrorKind, GroupSpec, Lifetime, Mount, NetworkSpec};
 use isolation::{EngineChoice, Manager};
 use tests::chain;
@@ -92,6 +94,15 @@ async fn image_with_an_invalid_name_is_not_pulled() {
     assert!(text.contains("`isolate image ls` lists"), "{text}");
     let invalid = images.push("Not A Name", |_| ()).await.unwrap_err();
     assert_eq!(invalid.kind(), ErrorKind::InvalidInput, "{}", chain(&invalid));
+    fake.reset();
+    let mut built = BuildSpec::directory("/no/such/directory");
+    for (tag, words) in [("BAD NAME", "BAD NAME"), ("good:1", "/no/such/directory")] {
+        built.tags = vec![tag.to_owned()];
+        let error = images.build(&built, |_| ()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidInput, "{}", chain(&error));
+        assert!(chain(&error).contains(words), "{}", chain(&error));
+    }
+    assert!(!fake.requests().iter().any(|one| one.contains("/build")));
     // The registry is that of the name.
     let error = images.pull("reg.test/app:1", PullImage::default(), |_| ()).await;
     let error = error.unwrap_err();

@@ -71,6 +71,10 @@ impl Build {
         }
         let dockerfile = match &self.file {
             Some(file) => dockerfile(file, &self.directory)?,
+            None if !self.directory.join("Dockerfile").exists() => {
+                let text = format!("{} has no Dockerfile", self.directory.display());
+                return Err(CliError::new(text).hint("write one, or name another file with --file"));
+            }
             None => String::new(),
         };
         let spec = BuildSpec {

@@ -7,6 +7,7 @@ use clap::Args;
 use engine_api::Upload;
 use isolation::engines::docker::Images;
 
+use crate::archive_input;
 use crate::console::Console;
 use crate::error::CliError;
 use crate::exit_code;
@@ -33,11 +34,12 @@ impl Load {
         let archive = match &self.input {
             Some(file) => {
                 let opened = tokio::fs::File::open(file).await;
-                Upload::reader(opened.map_err(|error| {
+                let opened = opened.map_err(|error| {
                     CliError::new(format!("cannot read {}", file.display())).because(&error)
-                })?)
+                })?;
+                Upload::reader(archive_input::checked(&file.display().to_string(), opened).await?)
             }
-            None => Upload::reader(standard_input::reader()),
+            None => Upload::reader(archive_input::checked("standard input", standard_input::reader()).await?),
         };
         let names = images.load(archive).await?;
         match console.json {

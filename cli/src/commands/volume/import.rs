@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::archive_input;
 use crate::console::Console;
 use crate::error::CliError;
 use crate::exit_code;
@@ -35,13 +36,17 @@ impl Import {
     async fn import(&self, session: &Session, console: Console) -> Result<u8, CliError> {
         let volumes = session.docker()?.volumes();
         match &self.archive {
-            None => volumes.import(&self.volume, standard_input::reader()).await?,
+            None => {
+                let input = archive_input::checked("standard input", standard_input::reader()).await?;
+                volumes.import(&self.volume, input).await?;
+            }
             Some(path) => {
                 let failed = |error: std::io::Error| {
                     CliError::new(format!("cannot read {}", path.display())).because(&error)
                 };
                 let file = tokio::fs::File::open(path).await.map_err(failed)?;
-                volumes.import(&self.volume, file).await?;
+                let input = archive_input::checked(&path.display().to_string(), file).await?;
+                volumes.import(&self.volume, input).await?;
             }
         }
         if console.json {

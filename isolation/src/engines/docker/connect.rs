@@ -38,7 +38,10 @@ impl DockerInstance {
         let network = resolve(docker, name).await?;
         let container = self.network_facts().await?;
         if container.network_settings.networks.contains_key(&network.name) {
-            let text = "it is on this network already; disconnect it first to change its aliases";
+            let text = format!(
+                "{} is on this network already; disconnect it first to change its aliases",
+                self.container.id()
+            );
             return Err(Error::new(ErrorKind::Conflict, text));
         }
         let before = self.left().get(&network.id).cloned();
@@ -93,7 +96,11 @@ impl DockerInstance {
         let network = resolve(docker, name).await?;
         let container = self.network_facts().await?;
         let Some(endpoint) = container.network_settings.networks.get(&network.name) else {
-            let text = "it is not on this network; its networks are in `isolate inspect`";
+            let text = format!(
+                "{} is not on this network; Environment::networks and `isolate --json network ls` show on which \
+                 it is",
+                self.container.id()
+            );
             return Err(Error::new(ErrorKind::Conflict, text));
         };
         let address = EndpointIpamConfig {

@@ -163,6 +163,8 @@ pub(super) fn to_error(error: engine_api::Error) -> Error {
             Error::unavailable(NAME, reason(&error), hint(&error, None))
         }
         engine_api::ErrorKind::InvalidInput => Error::invalid(error.to_string()),
+        // A file of this machine; the daemon has not failed.
+        engine_api::ErrorKind::UploadSource => Error::invalid(format!("{error:#}")),
         engine_api::ErrorKind::Timeout => Error::engine_with_kind(NAME, ErrorKind::Timeout, error),
         _ if error.is_conflict() => Error::engine_with_kind(NAME, ErrorKind::Conflict, error),
         _ => Error::engine(NAME, error),

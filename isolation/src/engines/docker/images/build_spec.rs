@@ -153,6 +153,11 @@ impl BuildSpec {
     /// `in_session` is whether BuildKit gets a session, in which it can do all that a Dockerfile
     /// asks for.
     pub(super) async fn prepare(&self, in_session: bool) -> Result<(PreparedContext, BuildImage)> {
+        for tag in &self.tags {
+            if let Err(error) = tag.parse::<ImageReference>() {
+                return Err(to_error(error));
+            }
+        }
         let first = match self.needs_session() {
             false => self.builder.unwrap_or(Builder::Classic),
             true => self
