@@ -84,6 +84,7 @@ async fn attempt(docker: &Docker, container: &str, absence: Absence) -> engine_a
         ..*docker.timeouts()
     });
     let (mut pause, mut resumed, mut found) = (Duration::from_millis(5), false, false);
+    let mut last_busy = began;
     loop {
         let error = match docker.containers().remove(container, THOROUGH).await {
             Ok(()) => return Ok(true),
@@ -98,7 +99,7 @@ async fn attempt(docker: &Docker, container: &str, absence: Absence) -> engine_a
             if over >= absence.engine {
                 return Err(error);
             }
-        } else if over >= patience(&error) {
+        } else if gives_up(&error, over, &mut last_busy) {
             // A conflict: another removal is in progress. Podman does not kill a paused container.
             if resumed || docker.containers().unpause(container).await.is_err() {
                 return Err(error);
@@ -112,14 +113,16 @@ async fn attempt(docker: &Docker, container: &str, absence: Absence) -> engine_a
     }
 }
 
-/// How long a removal that has failed with this error is retried.
-fn patience(error: &engine_api::Error) -> Duration {
+/// Whether a removal that has failed with this error is not retried. `last_busy` is when this
+/// process was last seen to remove a container that must be removed first.
+fn gives_up(error: &engine_api::Error, over: Duration, last_busy: &mut Instant) -> bool {
     let dependents = dependents::of(error);
+    if dependents::are_busy(&dependents) {
+        *last_busy = Instant::now();
+    }
     match dependents.is_empty() {
-        false if dependents::are_busy(&dependents) => RETRY_TIMEOUT,
-        false => DEPENDENTS_TIMEOUT,
-        true if error.is_conflict() || error.is_transient() => RETRY_TIMEOUT,
-        true => Duration::ZERO,
+        false => over >= RETRY_TIMEOUT || last_busy.elapsed() >= DEPENDENTS_TIMEOUT,
+        true => over >= RETRY_TIMEOUT || !(error.is_conflict() || error.is_transient()),
     }
 }
 
