@@ -136,18 +136,18 @@ async fn with_steps<T>(mut events: Subscription, console: Console, work: impl Fu
     let mut work = std::pin::pin!(work);
     let done = loop {
         tokio::select! {
-            Some(event) = events.next() => print(event, console),
+            Some(event) = events.next() => print(&event, console),
             done = &mut work => break done,
         }
     };
     // What it has reported last is there already.
     while let Ok(Some(event)) = tokio::time::timeout(Duration::ZERO, events.next()).await {
-        print(event, console);
+        print(&event, console);
     }
     done
 }
 
-fn print(event: Result<Event, Lagged>, console: Console) {
+fn print(event: &Result<Event, Lagged>, console: Console) {
     let Ok(Event {
         kind: EventKind::Migrating { step },
         ..
@@ -158,7 +158,7 @@ fn print(event: Result<Event, Lagged>, console: Console) {
     match console.json {
         // A closed pipe is reported by the result that follows.
         true => drop(console.value(&json!({ "type": "migrating", "step": step }))),
-        false => console.note(name(step)),
+        false => console.note(name(*step)),
     }
 }
 

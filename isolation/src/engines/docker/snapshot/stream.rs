@@ -167,7 +167,7 @@ mod tests {
                 let (ours, mut theirs) = tokio::io::duplex(1 << 10);
                 tokio::spawn(async move {
                     let mut request = [0; 1 << 10];
-                    theirs.read(&mut request).await?;
+                    let _ = theirs.read(&mut request).await?;
                     let reply = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart";
                     theirs.write_all(reply).await
                 });

@@ -68,7 +68,10 @@ impl Blobs {
     /// The archive at this path.
     pub(super) fn archive(path: PathBuf) -> Result<Self> {
         let archive = regular(&path)?;
-        let length = archive.metadata().map_err(|e| Error::io("inspect", &path, e))?.len();
+        let length = archive
+            .metadata()
+            .map_err(|e| Error::io("inspect", &path, e))?
+            .len();
         let mut files = HashMap::new();
         archive_entries::each_in_file(archive, |described, _| {
             if files.len() >= MOST_FILES {
