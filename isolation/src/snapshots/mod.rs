@@ -68,9 +68,7 @@ pub use create::{Saved, SnapshotOptions};
 pub use diff::{Change, ConfigurationChange, FileChange, SnapshotDifference};
 pub use digest::Digest;
 pub(crate) use directory_in::View;
-#[cfg(target_os = "linux")]
-pub(crate) use directory_out::Differing;
-pub(crate) use directory_out::not_created;
+pub(crate) use directory_out::{Differing, not_created};
 pub use entry::{Bytes, Entry, EntryKind, TreePath};
 pub(crate) use image_config::image_config;
 pub(crate) use image_layer::{Measured, file_header};

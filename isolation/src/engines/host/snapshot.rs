@@ -15,7 +15,8 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::events::{EventKind, Subject};
 use crate::files::copy::{Place, Stop, StopOnDrop};
 use crate::snapshots::{
-    Contents, Owners, PartKind, PartReader, PartWriter, SavedState, Seen, View, clone_tree_with, put,
+    Contents, Differing, Owners, PartKind, PartReader, PartWriter, SavedState, Seen, View, clone_tree_with,
+    put,
 };
 
 /// The directory that forks copy.
@@ -121,6 +122,12 @@ impl Base {
             reader.write_directory_as(&root, Owners::Same, &stop)
         })
         .await?;
+        self.warn(&new, differing);
+        Ok(made)
+    }
+
+    /// Reports the entries that are not as in the snapshot.
+    fn warn(&self, new: &NewEnvironment<'_>, differing: Differing) {
         let owners = (differing.owners > 0).then(|| {
             counted(
                 differing.owners,
@@ -136,7 +143,6 @@ impl Base {
             };
             new.context.emit(subject, EventKind::Warning { message });
         }
-        Ok(made)
     }
 
     /// The root of the environment of a fork point.
@@ -185,6 +191,14 @@ pub(crate) fn check_engine(engine: &str, state: &SavedState) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::Engine;
+    use crate::engine::context::Context;
+    use crate::engines::basic::BasicEngine;
+    use crate::environment::id::EnvironmentId;
+    use crate::events::EventSink;
+    use crate::journal::Journal;
+    use crate::snapshots::{SnapshotStore, testing};
+    use crate::spec::EnvironmentSpec;
 
     #[test]
     fn fork_point_of_another_engine_is_refused() {
@@ -193,29 +207,58 @@ mod tests {
         assert!(error.to_string().contains("another engine"), "{error}");
     }
 
+    fn new<'a>(id: &'a EnvironmentId, spec: &'a EnvironmentSpec, context: &'a Context) -> NewEnvironment<'a> {
+        NewEnvironment {
+            id,
+            name: "web",
+            spec,
+            context,
+            ahead: None,
+        }
+    }
+
     #[tokio::test]
     async fn snapshot_without_a_file_system_is_not_restored() {
-        use crate::engine::Engine;
-        use crate::environment::id::EnvironmentId;
-        use crate::snapshots::{SnapshotStore, testing};
-
         let [base, kept] = [(); 2].map(|()| tempfile::tempdir().unwrap());
         let store = SnapshotStore::open(Some(kept.path())).unwrap();
         let state = testing::state(&store, base.path(), |manifest| manifest.parts.clear()).await;
-        let (id, spec) = (EnvironmentId::random(), crate::EnvironmentSpec::default());
-        let journal = crate::journal::Journal::of(None, &id);
-        let context = crate::engine::context::Context::new(crate::events::EventSink::default(), journal);
-        let new = NewEnvironment {
-            id: &id,
-            name: "web",
-            spec: &spec,
-            context: &context,
-            ahead: None,
-        };
-        let engine = crate::engines::basic::BasicEngine::below(base.path());
-        let error = engine.restore(new, &state).await.map(drop).unwrap_err();
+        let (id, spec) = (EnvironmentId::random(), EnvironmentSpec::default());
+        let context = Context::new(EventSink::default(), Journal::of(None, &id));
+        let engine = BasicEngine::below(base.path());
+        let restored = engine.restore(new(&id, &spec, &context), &state).await;
+        let error = restored.map(drop).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
         assert!(error.to_string().contains("has no file system"), "{error}");
         assert_eq!(std::fs::read_dir(base.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn files_that_differ_are_reported() {
+        let (id, spec, events) = (
+            EnvironmentId::random(),
+            EnvironmentSpec::default(),
+            EventSink::default(),
+        );
+        let context = Context::new(events.clone(), Journal::of(None, &id));
+        let base = Base::new("basic", std::env::temp_dir());
+        let differing = |owners, links| Differing {
+            owners,
+            links,
+            ..Differing::default()
+        };
+        base.warn(&new(&id, &spec, &context), differing(0, 0));
+        assert!(events.of(&id).is_empty());
+        base.warn(&new(&id, &spec, &context), differing(2, 1));
+        let found = events.of(&id).into_iter().map(|event| match event.kind {
+            EventKind::Warning { message } => message,
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(
+            found.collect::<Vec<_>>(),
+            [
+                "2 files belong to this user instead of their owners",
+                "one name of a file is a copy of it, because the file system has no hard links"
+            ]
+        );
     }
 }
