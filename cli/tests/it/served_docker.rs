@@ -6,12 +6,10 @@ use std::time::Duration;
 use engine_api::Docker;
 use engine_api::networks::CreateNetwork;
 use fake_engine::{FakeEngine, Socket};
-use isolation::engines::basic::BasicEngine;
 use isolation::engines::external::ExternalEngine;
 use isolation::{
-    Command, Destination, EngineChoice, Environment, EnvironmentSpec, ErrorKind, EventKind, FileKind,
-    LogEntry, LogOptions, Main, Manager, MigrateOptions, NetworkMode, Registry, ResourceLimits, Signal,
-    Status,
+    Command, EngineChoice, Environment, EnvironmentSpec, ErrorKind, EventKind, FileKind, LogEntry,
+    LogOptions, Main, Manager, NetworkMode, ResourceLimits, Signal, Status,
 };
 
 use crate::external::{Place, greeting};
@@ -251,43 +249,4 @@ async fn end_of_reports_is_an_event() {
         }
         assert!(had_gap, "{answer}");
     }
-}
-
-/// The protocol has no archives with owners, so the files are copied.
-#[tokio::test]
-async fn directory_of_a_served_container_is_copied() {
-    let fake = FakeEngine::new().with_image(IMAGE);
-    let socket = fake.on_unix().unwrap();
-    let place = Place::new();
-    let basic = tempfile::tempdir().unwrap();
-    let mut registry = Registry::new();
-    registry.register(served(&place, &socket.address())).unwrap();
-    registry.register(BasicEngine::below(basic.path())).unwrap();
-    let manager = Manager::new(registry);
-    let spec = EnvironmentSpec {
-        image: Some(IMAGE.to_owned()),
-        ..EnvironmentSpec::default()
-    };
-    let choice = EngineChoice::Named("other".to_owned());
-    let source = manager.create(&choice, spec).await.unwrap();
-    let script = "mkdir /work && echo kept >/work/file";
-    source.run(Command::shell(script)).await.unwrap();
-    let options = MigrateOptions {
-        directory: Some("/work".to_owned()),
-        accept_losses: true,
-        ..MigrateOptions::default()
-    };
-    let to = Destination::engine("basic");
-    let done = manager.migrate(&source, &to, options).await;
-    let done = done.unwrap_or_else(|error| panic!("{error:#}"));
-    let lost: Vec<&str> = done.plan.lost.iter().map(|one| one.what.as_str()).collect();
-    let owners = lost
-        .iter()
-        .any(|lost| lost.starts_with("the owners of the files"));
-    assert!(owners, "{lost:#?}");
-    let read = done.environment.run(Command::new(["cat", "file"])).await.unwrap();
-    assert_eq!(read.stdout_text(), "kept\n");
-    done.environment.destroy().await.unwrap();
-    source.destroy().await.unwrap();
-    assert_eq!(fake.resources(), [""; 0]);
 }
