@@ -12,8 +12,9 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, Semaphore};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
+use super::forward::CAN_CONNECT;
 use super::programs::COPIED;
 use super::{Start, expose, forward};
 use crate::command::stdin::Stdin;
@@ -83,9 +84,15 @@ impl Slow {
     }
 
     async fn until(&self, started: usize) {
-        while self.started.load(Ordering::Acquire) < started {
-            sleep(Duration::from_millis(1)).await;
-        }
+        let all_started = async {
+            while self.started.load(Ordering::Acquire) < started {
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let late = |_| panic!("{:?} instead of {started} have started", self.started);
+        timeout(Duration::from_secs(60), all_started)
+            .await
+            .unwrap_or_else(late);
         // More of them would start now.
         for _ in 0..100 {
             tokio::task::yield_now().await;
@@ -102,7 +109,7 @@ impl Start for Slow {
                 let ready = Chunk::Stdout(format!("ready\n{}", self.lines).into());
                 return Ok(prints([ready], &self.end));
             }
-            if text.contains("&& exit; done; exit 1") {
+            if text.contains(CAN_CONNECT) {
                 return Ok(printed(""));
             }
             self.started.fetch_add(1, Ordering::AcqRel);

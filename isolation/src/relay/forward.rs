@@ -22,7 +22,7 @@ const CONNECT: &str = include_str!("connect.sh");
 const CONNECT_IN_PYTHON: &str = include_str!("connect.py");
 
 /// Succeeds if a program of the image can do this.
-const CAN_CONNECT: &str = "\
+pub(super) const CAN_CONNECT: &str = "\
 for program in python3 python socat; do command -v $program >/dev/null 2>&1 && exit; done
 case $(nc --help 2>&1 </dev/null) in *BusyBox*) exit 0 ;; esac
 for program in bash nc; do command -v $program >/dev/null 2>&1 && exit 3; done

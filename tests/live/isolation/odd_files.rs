@@ -8,8 +8,7 @@ use isolation::engines::docker::DockerEngine;
 use isolation::engines::sandbox::SandboxEngine;
 use isolation::snapshots::{RestoreOptions, SnapshotOptions, SnapshotStore};
 use isolation::{
-    Command, Engine, EngineChoice, Environment, EnvironmentId, EnvironmentSpec, ErrorKind, Input, Manager,
-    Registry,
+    Command, Engine, EngineChoice, Environment, EnvironmentId, EnvironmentSpec, Input, Manager, Registry,
 };
 use tar::{Builder, EntryType, Header};
 
@@ -104,7 +103,9 @@ fn archive(files: &[Odd]) -> Vec<u8> {
         let mut header = Header::new_ustar();
         header.set_entry_type(file.kind);
         header.set_mode(file.mode);
-        (header.set_uid(0), header.set_gid(0), header.set_mtime(1000));
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_mtime(1000);
         header.set_device_major(1).unwrap();
         header.set_device_minor(3).unwrap();
         let data: &[u8] = if file.kind == EntryType::Regular {
