@@ -104,6 +104,7 @@ fn engines_are_compared_as_table_and_json() {
     let line = |start: &str| text.lines().find(|line| line.starts_with(start)).unwrap();
     assert!(line("images").ends_with('*'), "{text}");
     assert!(line("CPUs").contains(|c: char| c.is_ascii_digit()), "{text}");
+    assert!(line("disk limits").contains("supervised"), "{text}");
     assert!(text.contains("basic does not support images: "), "{text}");
     let json = workspace.isolate(&["--json", "engines", "compare", "basic", "virtualenv"]);
     let json = json.lines();

@@ -1,6 +1,30 @@
 //! The values of an engine's capabilities, such as the memory of its machine.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
+
+/// What keeps the size of an environment's files within its limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum DiskLimitKind {
+    /// The storage rejects a write above the limit.
+    Enforced,
+    /// Each process that has started or opened an environment measures the size periodically, and
+    /// stops the environment if it is above the limit.
+    Supervised,
+}
+
+impl fmt::Display for DiskLimitKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Enforced => "enforced",
+            Self::Supervised => "supervised",
+        })
+    }
+}
 
 /// The values of an engine on its machine. An unknown value is missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +43,10 @@ pub struct CapabilityValues {
     /// The networks that an environment can have: those of [`NetworkMode`](crate::NetworkMode), or
     /// `host` for the network of this machine.
     pub network_modes: Vec<String>,
+    /// How a disk limit is kept. It is unknown if the engine finds it out for an environment; the
+    /// state of the environment then shows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disk_limit: Option<DiskLimitKind>,
 }
 
 impl CapabilityValues {
@@ -41,6 +69,13 @@ impl CapabilityValues {
         let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
         self.package_managers = owned(package_managers);
         self.network_modes = owned(network_modes);
+        self
+    }
+
+    /// With disk limits that are supervised.
+    #[must_use]
+    pub(crate) fn with_supervised_disk(mut self) -> Self {
+        self.disk_limit = Some(DiskLimitKind::Supervised);
         self
     }
 }

@@ -233,6 +233,11 @@ impl Shared {
             state.status = self.status();
         }
         self.compare_health(&mut state);
+        if let Some(disk) = self.instance.disk_usage() {
+            let limit = disk.limit();
+            let text = format!("{limit} bytes, supervised: processes that use the environment measure it");
+            state = state.with_detail("disk_limit", text);
+        }
         Ok(state)
     }
 

@@ -10,7 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, RawMode, Uid};
+use rustix::fs::{AtFlags, FileType, Gid, Mode, OFlags, RawMode, Stat, Uid};
 
 /// An open directory.
 #[derive(Debug)]
@@ -128,12 +128,17 @@ impl Dir {
 
     /// The type of an entry; `None` if it does not exist.
     pub(crate) fn kind(&self, name: &OsStr) -> io::Result<Option<Kind>> {
-        let stat = match rustix::fs::statat(&self.file, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => stat,
-            Err(rustix::io::Errno::NOENT) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        Ok(Some(Kind::of(FileType::from_raw_mode(stat.st_mode))))
+        let stat = self.stat(name)?;
+        Ok(stat.map(|stat| Kind::of(FileType::from_raw_mode(stat.st_mode))))
+    }
+
+    /// The status of an entry; `None` if it does not exist.
+    pub(crate) fn stat(&self, name: &OsStr) -> io::Result<Option<Stat>> {
+        match rustix::fs::statat(&self.file, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(stat)),
+            Err(rustix::io::Errno::NOENT) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// The names of all entries.

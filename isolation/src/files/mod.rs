@@ -9,6 +9,8 @@ pub(crate) mod merge;
 pub(crate) mod remove_tree;
 #[cfg(target_os = "linux")]
 pub(crate) mod root;
+#[cfg(unix)]
+pub(crate) mod size;
 
 use std::fmt;
 use std::path::PathBuf;

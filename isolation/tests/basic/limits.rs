@@ -1,9 +1,11 @@
 //! Limits of environments on this machine, which need control groups that this user may create.
 
+use std::time::Duration;
+
 use isolation::engines::basic::BasicEngine;
 use isolation::{
-    Command, EngineChoice, Environment, EnvironmentSpec, ErrorKind, Feature, Manager, Registry,
-    ResourceLimits,
+    Command, DiskLimitKind, EngineChoice, Environment, EnvironmentSpec, ErrorKind, EventKind, Feature,
+    Manager, Registry, ResourceLimits, Status,
 };
 
 fn manager(base: &std::path::Path) -> Manager {
@@ -122,4 +124,86 @@ async fn limit_holds_for_commands_of_another_process() {
     let own = std::fs::read_to_string("/proc/self/cgroup").unwrap();
     assert!(!own.contains("isolation-"), "{own}");
     environment.destroy().await.unwrap();
+}
+
+const LONG: Duration = Duration::from_secs(300);
+
+async fn until(mut is_so: impl AsyncFnMut() -> bool) {
+    let wait = async {
+        while !is_so().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(LONG, wait).await.unwrap();
+}
+
+async fn with_disk(manager: &Manager, disk: u64) -> Environment {
+    let spec = EnvironmentSpec {
+        limits: ResourceLimits {
+            disk: Some(disk),
+            ..ResourceLimits::default()
+        },
+        ..EnvironmentSpec::default()
+    };
+    let named = EngineChoice::Named("basic".into());
+    let environment = manager.create(&named, spec).await.unwrap();
+    environment.start().await.unwrap();
+    environment
+}
+
+#[tokio::test]
+async fn disk_limit_is_supervised_and_needs_no_group() {
+    let base = tempfile::tempdir().unwrap();
+    let manager = manager(base.path());
+    let capabilities = manager
+        .registry()
+        .get("basic")
+        .unwrap()
+        .probe()
+        .await
+        .capabilities;
+    assert_eq!(capabilities.values().disk_limit, Some(DiskLimitKind::Supervised));
+    let mut events = manager.subscribe();
+    let environment = with_disk(&manager, 4 << 20).await;
+    let details = environment.inspect().await.unwrap().details;
+    assert!(
+        details["disk_limit"].starts_with("4194304 bytes, supervised"),
+        "{details:?}"
+    );
+    let command = Command::shell("head -c 6000000 /dev/urandom >large; sleep 1000");
+    let run = tokio::time::timeout(LONG, environment.run(command)).await;
+    assert!(!run.unwrap().is_ok_and(|output| output.exit.success()));
+    let exceeded = async {
+        loop {
+            if let EventKind::DiskLimitExceeded { used, limit } = events.next().await.unwrap().unwrap().kind {
+                return (used, limit);
+            }
+        }
+    };
+    let (used, limit) = tokio::time::timeout(LONG, exceeded).await.unwrap();
+    assert!(used > limit && limit == 4 << 20, "{used} {limit}");
+    until(async || environment.inspect().await.unwrap().status == Status::Stopped).await;
+    environment.destroy().await.unwrap();
+}
+
+/// A process that opens a kept environment supervises it. The supervision keeps no environment.
+#[tokio::test]
+async fn disk_limit_holds_in_another_process() {
+    let base = tempfile::tempdir().unwrap();
+    let creator = manager(base.path());
+    let environment = with_disk(&creator, 4 << 20).await;
+    environment.keep().await.unwrap();
+    let id = environment.id().to_string();
+    drop((environment, creator));
+    let opened = manager(base.path()).open(&id).await.unwrap();
+    let command = Command::shell("head -c 6000000 /dev/urandom >large; sleep 1000");
+    let run = tokio::time::timeout(LONG, opened.run(command)).await;
+    assert!(!run.unwrap().is_ok_and(|output| output.exit.success()));
+    until(async || opened.inspect().await.unwrap().status == Status::Stopped).await;
+    let why = opened.stopped_because().unwrap();
+    assert!(why.contains("more than the disk limit"), "{why}");
+    opened.destroy().await.unwrap();
+
+    drop(with_disk(&manager(base.path()), 4 << 20).await);
+    until(async || std::fs::read_dir(base.path()).unwrap().count() == 0).await;
 }

@@ -7,6 +7,7 @@
 
 mod again; // a second start, a full terminal, files that cannot be used
 mod attached; // a main process whose program is missing
+mod disk_limit; // disk limits, which are supervised
 mod distribution_python; // packages where the interpreter belongs to the distribution
 mod engine; // the behaviour of every engine, also as an ordinary user
 mod image_lock; // the lock of an environment with an image

@@ -3,9 +3,10 @@
 use std::os::unix::fs::PermissionsExt;
 use std::process::Stdio;
 
-use isolation::{Command, EnvironmentSpec, ErrorKind, Feature, TerminalSize};
+use isolation::{Command, EngineChoice, EnvironmentSpec, ErrorKind, Feature, TerminalSize};
 use tar::Builder;
 
+use crate::disk_limit::{large_image, limited, stopped_by};
 use crate::images::{WithImage, append, programs, saved};
 use crate::support::{
     Fixture, OTHERS, as_ordinary_user, as_user_with_others, has_users, printed, rustix_is_root, sh,
@@ -282,7 +283,7 @@ async fn user_of_a_specification_needs_several_users() {
         user: Some("4321:4322".into()),
         ..EnvironmentSpec::default()
     };
-    let created = fixture.manager.create(&isolation::EngineChoice::Auto, spec).await;
+    let created = fixture.manager.create(&EngineChoice::Auto, spec).await;
     if !has_users() {
         let error = created.unwrap_err();
         assert!(error.to_string().contains(&Feature::Users.to_string()), "{error}");
@@ -329,6 +330,18 @@ async fn helper_without_an_overlay() {
     assert_eq!(printed(&environment, "cat kept; ls").await, "changed\nkept");
     environment.destroy().await.unwrap();
     assert_eq!(fixture.files(), before, "the files of the image were changed");
+    // The copy of the image is not counted.
+    fixture.import(&large_image()).await.unwrap();
+    let limited = limited(Some("large:1"));
+    let environment = fixture
+        .manager
+        .create(&EngineChoice::Auto, limited)
+        .await
+        .unwrap();
+    environment.start().await.unwrap();
+    let used = stopped_by(&environment, &mut events, "cat /data/part >/data/copy").await;
+    assert!(used < 7 << 20, "{used}");
+    environment.destroy().await.unwrap();
     println!("copied as expected");
 }
 

@@ -11,6 +11,8 @@
 //!
 //! If this user may create control groups of Linux, each environment has one: its limits are
 //! enforced, its resource usage is measured, and every process in it ends with the environment.
+//! A disk limit needs no group, because it is supervised: see
+//! [`DiskLimitKind`](crate::DiskLimitKind).
 //!
 //! A shell waits for the end of this process, also by `kill -9`. It then kills all processes of the
 //! environments of this process, unless they are kept.

@@ -20,9 +20,17 @@ pub(crate) fn capabilities() -> Capabilities {
     let network = "commands use the network of this machine";
     let privileges = "commands have the rights of the caller";
     let all = Capabilities::new(IsolationLevel::Process)
-        .with([Commands, CopyIn, CopyOut, Stdin, Tty, Feature::Rename, Snapshots])
+        .with([
+            Commands,
+            CopyIn,
+            CopyOut,
+            DiskLimit,
+            Stdin,
+            Tty,
+            Feature::Rename,
+            Snapshots,
+        ])
         .without(Images, "commands use the programs of this machine")
-        .without(DiskLimit, "the directory shares the file system of this machine")
         .without(
             Feature::SharedMemorySize,
             "commands share the memory of this machine",
@@ -53,5 +61,6 @@ pub(crate) fn capabilities() -> Capabilities {
             Logs,
             "there is no main process; the output of a command is read from the command",
         );
-    Cgroup::add_to(all).with_values(CapabilityValues::of_this_machine().with(&[], &["host"]))
+    let values = CapabilityValues::of_this_machine().with(&[], &["host"]);
+    Cgroup::add_to(all).with_values(values.with_supervised_disk())
 }

@@ -21,7 +21,7 @@ use crate::creator::Creator;
 use crate::engine::NewEnvironment;
 use crate::engine::context::Context;
 use crate::engine::forks::Forks;
-use crate::engine::instance::{Exec, Files, Instance, InstanceState, Metrics, Rename, Update};
+use crate::engine::instance::{DiskUsage, Exec, Files, Instance, InstanceState, Metrics, Rename, Update};
 use crate::engine::saves::Saves;
 use crate::environment::id::EnvironmentId;
 use crate::environment::name::Name;
@@ -338,6 +338,10 @@ impl Instance for HostInstance {
 
     fn metrics(&self) -> Option<&dyn Metrics> {
         self.cgroup.as_ref().map(|group| group as &dyn Metrics)
+    }
+
+    fn disk_usage(&self) -> Option<&dyn DiskUsage> {
+        self.spec.limits.disk.map(|_| self as _)
     }
 
     fn update(&self) -> Option<&dyn Update> {

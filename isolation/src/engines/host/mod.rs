@@ -5,6 +5,7 @@ pub(crate) mod base;
 mod capabilities;
 pub(crate) mod cgroup;
 pub(crate) mod directory;
+mod disk;
 pub(crate) mod environment_processes;
 #[cfg(target_os = "linux")]
 mod file_user;

@@ -25,7 +25,8 @@ use crate::engine::NewEnvironment;
 use crate::engine::context::Context;
 use crate::engine::forks::Forks;
 use crate::engine::instance::{
-    Exec, Files, Instance, InstanceState, Logs, MainProcess, Metrics, Pause, Ports, Processes, Rename, Update,
+    DiskUsage, Exec, Files, Instance, InstanceState, Logs, MainProcess, Metrics, Pause, Ports, Processes,
+    Rename, Update,
 };
 use crate::engine::saves::Saves;
 use crate::engines::host::blocking;
@@ -355,6 +356,10 @@ impl Instance for SandboxInstance {
 
     fn metrics(&self) -> Option<&dyn Metrics> {
         self.sandbox.cgroup.as_ref().map(|group| group as &dyn Metrics)
+    }
+
+    fn disk_usage(&self) -> Option<&dyn DiskUsage> {
+        self.spec.limits.disk.map(|_| self as _)
     }
 
     fn update(&self) -> Option<&dyn Update> {

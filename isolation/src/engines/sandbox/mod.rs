@@ -27,7 +27,8 @@
 //! output is kept in two files, which have no limit and no times of lines. It gets the signal of
 //! the image to stop, and then its grace period.
 //!
-//! Limits of memory, CPU and processes hold where this user may create control groups.
+//! Limits of memory, CPU and processes hold where this user may create control groups. A disk limit
+//! is supervised: see [`DiskLimitKind`](crate::DiskLimitKind).
 //!
 //! An environment is not a virtual machine: its programs use the kernel of this machine, and an
 //! error in the kernel's namespaces lets them escape. On x86-64 and ARM64, system calls for mounts,
@@ -56,6 +57,7 @@ mod as_owner;
 mod beginning;
 mod command_files;
 mod descriptors;
+mod disk;
 mod ending;
 mod files;
 mod first_process;

@@ -194,6 +194,7 @@ pub(super) fn capabilities(identity: Identity) -> Capabilities {
             Tty,
         ])
         .with([NetworkIsolation, Pause, Feature::Processes, Rename])
+        .with([Feature::DiskLimit])
         .with([
             Feature::Snapshots,
             Feature::MainProcess,
@@ -203,7 +204,6 @@ pub(super) fn capabilities(identity: Identity) -> Capabilities {
         .with_values(values(identity))
         .without(Feature::Networks, network);
     for feature in [
-        Feature::DiskLimit,
         Feature::SharedMemorySize,
         Feature::Ulimits,
         Feature::BlockIoLimits,
@@ -232,7 +232,8 @@ fn values(identity: Identity) -> CapabilityValues {
         Identity::Caller => &["pip", "uv", "npm"],
         Identity::Range { .. } | Identity::Mapped { .. } => &["pip", "uv", "apt", "apk", "npm"],
     };
-    CapabilityValues::of_this_machine().with(package_managers, &["none", "host"])
+    let values = CapabilityValues::of_this_machine().with(package_managers, &["none", "host"]);
+    values.with_supervised_disk()
 }
 
 #[cfg(test)]

@@ -1,0 +1,173 @@
+//! The size of a tree of files on its disk.
+
+use std::collections::HashSet;
+use std::io;
+use std::path::Path;
+
+use rustix::fs::{Dev, FileType};
+
+use super::copy::Stop;
+use super::dir::{Dir, Kind};
+use crate::error::{Error, Result};
+
+/// The maximum depth of the directories that are counted. Each level needs an open directory.
+const DEEPEST: usize = 64;
+
+/// The size of a tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Size {
+    /// The bytes that are allocated for its files.
+    pub(crate) bytes: u64,
+    /// Whether everything was counted. A directory is not counted if this user may not read it, or
+    /// if it is too deep.
+    pub(crate) is_complete: bool,
+}
+
+/// Counts the bytes that are allocated for a directory and the files in it. No link is followed,
+/// other file systems are not counted, and a file with several names counts once. This blocks.
+///
+/// # Errors
+///
+/// If the directory does not exist or cannot be read, or if the work was cancelled.
+pub(crate) fn of_tree(top: &Path, stop: &Stop) -> Result<Size> {
+    let opened = Dir::open(top).map_err(|e| Error::io("open the directory", top, e))?;
+    let stat = rustix::fs::fstat(opened.as_file());
+    let stat = stat.map_err(|e| Error::io("inspect", top, e.into()))?;
+    let mut count = Count {
+        stop,
+        device: stat.st_dev,
+        linked: HashSet::new(),
+        size: Size {
+            bytes: bytes(stat.st_blocks),
+            is_complete: true,
+        },
+    };
+    count.directory(&opened, 0)?;
+    Ok(count.size)
+}
+
+struct Count<'a> {
+    stop: &'a Stop,
+    device: Dev,
+    /// The inodes of files with several names.
+    linked: HashSet<u64>,
+    size: Size,
+}
+
+impl Count<'_> {
+    fn directory(&mut self, directory: &Dir, depth: usize) -> Result<()> {
+        let at = || directory.path();
+        for name in directory.names().map_err(|e| Error::io("list", at(), e))? {
+            self.stop.check()?;
+            let failed = |what, error| Error::io(what, &directory.path_of(&name), error);
+            let stat = match directory.stat(&name) {
+                Ok(stat) => stat,
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                    self.size.is_complete = false;
+                    continue;
+                }
+                Err(error) => return Err(failed("inspect", error)),
+            };
+            // It was removed meanwhile, or something is mounted there.
+            let Some(stat) = stat.filter(|stat| stat.st_dev == self.device) else {
+                continue;
+            };
+            let is_directory = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
+            if !is_directory && stat.st_nlink > 1 && !self.linked.insert(stat.st_ino) {
+                continue;
+            }
+            self.size.bytes += bytes(stat.st_blocks);
+            if !is_directory {
+                continue;
+            }
+            if depth == DEEPEST {
+                self.size.is_complete = false;
+                continue;
+            }
+            match directory.directory(&name) {
+                Ok(inner) => self.directory(&inner, depth + 1)?,
+                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                    self.size.is_complete = false;
+                }
+                // It was removed or replaced meanwhile.
+                Err(_) if !matches!(directory.kind(&name), Ok(Some(Kind::Directory))) => {}
+                Err(error) => return Err(failed("open the directory", error)),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The unit of the number of blocks is the same for all file systems.
+fn bytes(blocks: i64) -> u64 {
+    u64::try_from(blocks).unwrap_or(0) * 512
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File, Permissions};
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::super::copy::StopOnDrop;
+    use super::*;
+
+    const MEBIBYTE: u64 = 1 << 20;
+
+    fn write(path: &Path) {
+        let file: Vec<u8> = (0..MEBIBYTE).map(|at| (at * at / 251 % 253) as u8).collect();
+        fs::write(path, file).unwrap();
+    }
+
+    fn mebibytes(path: &Path) -> u64 {
+        of_tree(path, &Stop::default()).unwrap().bytes / MEBIBYTE
+    }
+
+    #[test]
+    fn file_counts_once_and_a_link_does_not_lead_out() {
+        let directory = tempfile::tempdir().unwrap();
+        let at = |name: &str| directory.path().join(name);
+        fs::create_dir_all(at("tree/inner")).unwrap();
+        write(&at("outside"));
+        write(&at("tree/inner/file"));
+        assert_eq!(mebibytes(&at("tree")), 1);
+        fs::hard_link(at("tree/inner/file"), at("tree/again")).unwrap();
+        symlink(directory.path(), at("tree/link")).unwrap();
+        symlink(at("outside"), at("tree/inner/link")).unwrap();
+        // It has a size, and no content.
+        File::create(at("tree/sparse")).unwrap().set_len(1 << 30).unwrap();
+        assert_eq!(mebibytes(&at("tree")), 1);
+        assert_eq!(mebibytes(directory.path()), 2);
+        let error = of_tree(&at("missing"), &Stop::default()).unwrap_err();
+        assert!(error.to_string().contains("missing"), "{error}");
+    }
+
+    #[test]
+    fn closed_and_deep_directories_are_reported() {
+        let directory = tempfile::tempdir().unwrap();
+        let closed = directory.path().join("closed");
+        fs::create_dir(&closed).unwrap();
+        write(&closed.join("file"));
+        let stop = Stop::default();
+        assert!(of_tree(directory.path(), &stop).unwrap().is_complete);
+        fs::set_permissions(&closed, Permissions::from_mode(0o000)).unwrap();
+        let size = of_tree(directory.path(), &stop).unwrap();
+        fs::set_permissions(&closed, Permissions::from_mode(0o700)).unwrap();
+        let may_read = rustix::process::geteuid().is_root();
+        assert_eq!((size.is_complete, size.bytes >= MEBIBYTE), (may_read, may_read));
+
+        let deep = directory.path().join("d/".repeat(DEEPEST + 2));
+        fs::create_dir_all(&deep).unwrap();
+        write(&deep.join("file"));
+        let size = of_tree(directory.path(), &stop).unwrap();
+        assert_eq!((size.is_complete, size.bytes / MEBIBYTE), (false, 1));
+    }
+
+    #[test]
+    fn cancelled_count_is_an_error() {
+        let directory = tempfile::tempdir().unwrap();
+        File::create(directory.path().join("file")).unwrap();
+        let stop = Stop::default();
+        drop(StopOnDrop(stop.clone()));
+        assert!(of_tree(directory.path(), &stop).is_err());
+    }
+}
