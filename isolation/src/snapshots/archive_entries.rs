@@ -56,7 +56,7 @@ struct Extended {
     records: Vec<Record>,
 }
 
-/// Calls `each` with every entry and its content. What `each` does not read is passed over.
+/// Calls `each` with every entry and its content. The content that it does not read is skipped.
 pub(crate) fn each<R: Read>(
     archive: R,
     each: impl FnMut(Described, &mut dyn Read) -> Result<()>,

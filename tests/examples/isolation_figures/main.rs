@@ -1,7 +1,7 @@
 //! The figures of environments on a Docker daemon, each with its limit, in one run.
 //!
 //! ```sh
-//! cargo run --release -p tests --example isolation_figures -- unix:///var/run/docker.sock [IMAGE...]
+//! cargo run --release -p tests --example isolation_figures -- unix:///run/docker.sock [IMAGE...]
 //! COMPOSE=/usr/libexec/docker/cli-plugins/docker-compose cargo run --release …
 //! ```
 //!

@@ -7,11 +7,16 @@ use super::diagnostics::to_error;
 use super::{busy, labels};
 use crate::error::{Error, ErrorKind};
 
-/// What Podman reports about such a container; a list of IDs follows.
-const BEFORE: &str = "has dependent containers which must be removed before it: ";
+/// What Podman reports about such a container; a list of IDs may follow.
+const BEFORE: &str = "has dependent containers which must be removed before it";
 
 /// The length of an ID.
 const ID: usize = 64;
+
+/// Whether a removal fails because of such containers.
+pub(super) fn are_cause(error: &engine_api::Error) -> bool {
+    error.message().unwrap_or_default().contains(BEFORE)
+}
 
 /// The IDs of the containers that must be removed first; empty for other errors.
 pub(super) fn of(error: &engine_api::Error) -> Vec<String> {

@@ -116,13 +116,12 @@ async fn attempt(docker: &Docker, container: &str, absence: Absence) -> engine_a
 /// Whether a removal that has failed with this error is not retried. `last_busy` is when this
 /// process was last seen to remove a container that must be removed first.
 fn gives_up(error: &engine_api::Error, over: Duration, last_busy: &mut Instant) -> bool {
-    let dependents = dependents::of(error);
-    if dependents::are_busy(&dependents) {
+    if dependents::are_busy(&dependents::of(error)) {
         *last_busy = Instant::now();
     }
-    match dependents.is_empty() {
-        false => over >= RETRY_TIMEOUT || last_busy.elapsed() >= DEPENDENTS_TIMEOUT,
-        true => over >= RETRY_TIMEOUT || !(error.is_conflict() || error.is_transient()),
+    match dependents::are_cause(error) {
+        true => over >= RETRY_TIMEOUT || last_busy.elapsed() >= DEPENDENTS_TIMEOUT,
+        false => over >= RETRY_TIMEOUT || !(error.is_conflict() || error.is_transient()),
     }
 }
 

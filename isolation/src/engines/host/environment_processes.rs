@@ -275,7 +275,7 @@ mod tests {
             child.kill().unwrap();
             child.wait().unwrap();
         }
-        // Nobody has these numbers now, or another process.
+        // No process has these numbers now, or another one has them.
         for gone in [first, second] {
             assert!(!gone.signal(Signal::Kill));
         }
