@@ -109,6 +109,7 @@ mod isolation {
     #[cfg(target_os = "linux")]
     mod image_stores; // images of a daemon for the engine sandbox, and built images
     mod images; // the images of the docker engine: names, pulls, platforms, removal
+    mod incremental_snapshots; // the second snapshot of a container
     #[cfg(unix)]
     mod kept_together; // several kept environments: all or none
     mod lifecycle; // the docker engine on the fake engine: stop, wait, open, and changes by others
