@@ -140,7 +140,7 @@ async fn with_steps<T>(mut events: Subscription, console: Console, work: impl Fu
             done = &mut work => break done,
         }
     };
-    // What it has reported last is there already.
+    // The last events of the work have arrived already.
     while let Ok(Some(event)) = tokio::time::timeout(Duration::ZERO, events.next()).await {
         print(&event, console);
     }

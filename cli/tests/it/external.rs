@@ -388,7 +388,7 @@ fn engine_in_python_names_what_is_invalid() {
         return eprintln!("skipped: {}", String::from_utf8_lossy(&output.stderr));
     }
     for expected in [
-        "request 2, 'signal', is invalid: params.signal is none of",
+        "request 2, 'signal', is invalid: params.signal is not one of",
         "params.request is missing",
     ] {
         assert!(text.contains(expected), "{expected}: {text}");

@@ -50,7 +50,9 @@ mod tests {
 
     impl Saves for Least {
         fn contents(&self) -> BoxFuture<'_, Result<Contents>> {
-            Box::pin(std::future::ready(Err(Error::invalid("it has none"))))
+            Box::pin(std::future::ready(Err(Error::invalid(
+                "the engine saves no files",
+            ))))
         }
 
         fn save(&self, part: PartWriter) -> BoxFuture<'_, Result<PartWriter>> {

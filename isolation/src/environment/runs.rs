@@ -122,7 +122,7 @@ mod tests {
     #[test]
     fn start_by_others_is_known_once() {
         let runs = Runs::new(Status::Running);
-        assert!(runs.begin_reported(), "nobody here has started it");
+        assert!(runs.begin_reported(), "another process has started it");
         let own = runs.starting();
         assert!(!runs.is_started_by_others());
         assert!(!runs.begin_reported(), "the report is earlier than the answer");

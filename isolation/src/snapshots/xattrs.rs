@@ -97,7 +97,7 @@ mod tests {
             .map(|number| (name(number), b"value".as_slice().into()))
             .collect();
         match write(&file, &wanted, false) {
-            // The file system of temporary files has none.
+            // The file system of temporary files may not have extended attributes.
             Err(error) => assert_eq!(error.kind(), io::ErrorKind::Unsupported, "{error}"),
             Ok(()) => {
                 assert_eq!(read(&file).unwrap(), wanted);

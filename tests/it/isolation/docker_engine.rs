@@ -48,8 +48,21 @@ pub(super) async fn until_gone(fake: &FakeEngine) {
     assert_eq!(fake.resources(), [""; 0]);
 }
 
+/// The reply of a daemon that refuses a request.
+pub(super) fn refused(status: u16, message: &str) -> Fault {
+    let message = message.to_owned();
+    Fault::Error { status, message }
+}
+
+/// The number of requests with this method and this part of a path.
+pub(super) fn asked(fake: &FakeEngine, method: &str, part: &str) -> usize {
+    let requests = fake.requests();
+    let is_it = |request: &&String| request.starts_with(method) && request.contains(part);
+    requests.iter().filter(is_it).count()
+}
+
 /// A fake engine that has the image, and a running environment on it.
-async fn active() -> (FakeEngine, Manager, Environment) {
+pub(super) async fn active() -> (FakeEngine, Manager, Environment) {
     let fake = FakeEngine::new().with_image(IMAGE);
     let manager = on(&fake);
     let environment = create(&manager, spec()).await.unwrap();

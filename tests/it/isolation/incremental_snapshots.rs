@@ -4,18 +4,12 @@ use fake_engine::FakeEngine;
 use isolation::snapshots::{RestoreOptions, SnapshotOptions, SnapshotStore};
 use isolation::{Command, Environment};
 
-use super::docker_engine::{IMAGE, create, on, spec};
+use super::docker_engine::{IMAGE, asked, create, on, spec};
 
 async fn sh(environment: &Environment, script: &str) -> String {
     let output = environment.run(Command::shell(script)).await.unwrap();
     assert!(output.exit.success(), "{script}: {}", output.stderr_text());
     output.stdout_text()
-}
-
-/// How many requests have this part of a path.
-fn asked(fake: &FakeEngine, part: &str) -> usize {
-    let requests = fake.requests();
-    requests.iter().filter(|request| request.contains(part)).count()
 }
 
 #[tokio::test]
@@ -35,7 +29,7 @@ async fn second_snapshot_of_a_container_reads_what_changed() {
         fake.reset();
         let snapshot = source.snapshot(&store, SnapshotOptions::default()).await.unwrap();
         saved.push(snapshot.snapshot);
-        assert_eq!(asked(&fake, "/export"), exports, "{:#?}", fake.requests());
+        assert_eq!(asked(&fake, "GET", "/export"), exports, "{:#?}", fake.requests());
         sh(&source, "echo three >/data/changed; echo four >/data/added").await;
     }
     for (snapshot, expected) in saved.iter().zip(["one\ntwo\n", "one\nthree\nfour\n"]) {

@@ -12,13 +12,7 @@ use isolation::{
 use serde_json::json;
 use tests::chain;
 
-use super::docker_engine::{IMAGE, create, on, settle, spec};
-
-fn asked(fake: &FakeEngine, method: &str, part: &str) -> usize {
-    let requests = fake.requests();
-    let is_it = |request: &&String| request.starts_with(method) && request.contains(part);
-    requests.iter().filter(is_it).count()
-}
+use super::docker_engine::{IMAGE, asked, create, on, settle, spec};
 
 async fn made(manager: &Manager, spec: EnvironmentSpec) -> Environment {
     let made = create(manager, spec).await;

@@ -7,23 +7,16 @@ use engine_api::networks::{CreateNetwork, InspectNetwork};
 use fake_engine::{FakeEngine, Fault};
 use isolation::engines::docker::{DockerEngine, NetworkOptions, labels};
 use isolation::{
-    Command, Environment, EnvironmentSpec, ErrorKind, Feature, ForkOptions, Manager, NetworkMode,
-    NetworkSpec, OwnNetwork, ResourceLimits, Status,
+    Command, EnvironmentSpec, ErrorKind, Feature, ForkOptions, NetworkMode, NetworkSpec, OwnNetwork,
+    ResourceLimits, Status,
 };
 use serde_json::{Value, json};
 use tests::chain;
 
-use super::docker_engine::{IMAGE, create, on, settle, spec};
+use super::docker_engine::{IMAGE, active, create, on, settle, spec};
 
 fn engine(fake: &FakeEngine) -> DockerEngine {
     DockerEngine::new(Docker::with_connector(fake.clone()))
-}
-
-async fn active() -> (FakeEngine, Manager, Environment) {
-    let fake = FakeEngine::new().with_image(IMAGE);
-    let manager = on(&fake);
-    let environment = create(&manager, spec()).await.unwrap();
-    (fake, manager, environment)
 }
 
 /// Changes the next description of the only container.

@@ -30,7 +30,7 @@ fn manager_with(fake: &FakeEngine, policy: PullPolicy, pool: usize) -> Manager {
     Manager::with_options(registry, options)
 }
 
-fn manager(fake: &FakeEngine, pool: usize) -> Manager {
+pub(super) fn manager(fake: &FakeEngine, pool: usize) -> Manager {
     manager_with(fake, PullPolicy::default(), pool)
 }
 

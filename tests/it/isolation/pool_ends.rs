@@ -2,30 +2,16 @@
 
 use std::time::Duration;
 
-use engine_api::Docker;
 use fake_engine::{FakeEngine, Fault};
-use isolation::engines::docker::DockerEngine;
-use isolation::{
-    EngineChoice, EnvironmentSpec, ErrorKind, Lifetime, Manager, ManagerOptions, PoolMiss, Registry,
-};
+use isolation::{EngineChoice, EnvironmentSpec, ErrorKind, Lifetime, Manager, PoolMiss};
 use serde_json::json;
 use tests::chain;
 use tokio::time::sleep;
 
 use super::docker_engine::{IMAGE, settle, spec};
+use super::pool::manager;
 
 const AUTO: EngineChoice = EngineChoice::Auto;
-
-fn manager(fake: &FakeEngine) -> Manager {
-    let mut registry = Registry::new();
-    let engine = DockerEngine::new(Docker::with_connector(fake.clone()));
-    registry.register(engine).unwrap();
-    let options = ManagerOptions {
-        pool: 1,
-        ..ManagerOptions::default()
-    };
-    Manager::with_options(registry, options)
-}
 
 async fn ended(manager: Manager, fake: &FakeEngine) {
     manager.shutdown().await.unwrap();
@@ -37,7 +23,7 @@ async fn ended(manager: Manager, fake: &FakeEngine) {
 /// The number of the request that asks for the image after an environment was prepared.
 async fn last_look() -> usize {
     let fake = FakeEngine::new().with_image(IMAGE);
-    let manager = manager(&fake);
+    let manager = manager(&fake, 1);
     manager.prepare(&AUTO, spec()).await.unwrap();
     let is_look = |request: &String| request.ends_with("/busybox:latest/json");
     let last = fake.requests().iter().rposition(is_look).unwrap();
@@ -49,7 +35,7 @@ async fn last_look() -> usize {
 async fn environment_of_an_older_image_is_not_kept() {
     let last = last_look().await;
     let fake = FakeEngine::new().with_image(IMAGE);
-    let manager = manager(&fake);
+    let manager = manager(&fake, 1);
     // Somebody has moved the name of the image while the environment was prepared.
     fake.fail_nth(last, Fault::Patch(json!({"Id": "sha256:other"})));
     manager.prepare(&AUTO, spec()).await.unwrap();
@@ -66,7 +52,7 @@ async fn environment_of_an_older_image_is_not_kept() {
 #[tokio::test(start_paused = true)]
 async fn image_pulled_meanwhile_is_that_of_the_place() {
     let fake = FakeEngine::new().with_registry_image(IMAGE);
-    let manager = manager(&fake);
+    let manager = manager(&fake, 1);
     manager.prepare(&AUTO, spec()).await.unwrap();
     assert_eq!(manager.pool_stats().ready, 1);
     manager.create(&AUTO, spec()).await.unwrap();
@@ -78,7 +64,7 @@ async fn image_pulled_meanwhile_is_that_of_the_place() {
 async fn environment_prepared_after_the_end_is_destroyed() {
     let last = last_look().await;
     let fake = FakeEngine::new().with_image(IMAGE);
-    let manager = manager(&fake);
+    let manager = manager(&fake, 1);
     fake.fail_nth(last, Fault::Delay(Duration::from_secs(60)));
     let shutdown = async {
         sleep(Duration::from_secs(30)).await;
@@ -93,7 +79,7 @@ async fn environment_prepared_after_the_end_is_destroyed() {
 #[tokio::test(start_paused = true)]
 async fn preparation_that_hangs_does_not_stop_the_shutdown() {
     let fake = FakeEngine::new().with_image(IMAGE);
-    let manager = manager(&fake);
+    let manager = manager(&fake, 1);
     manager.prepare(&AUTO, spec()).await.unwrap();
     fake.fail_next("POST", "/containers/create", Fault::StallBefore);
     let taken = manager.create(&AUTO, spec()).await.unwrap();
@@ -111,7 +97,7 @@ async fn preparation_that_hangs_does_not_stop_the_shutdown() {
 #[tokio::test(start_paused = true)]
 async fn environment_that_is_never_prepared_is_a_miss() {
     let fake = FakeEngine::new().with_image(IMAGE);
-    let manager = manager(&fake);
+    let manager = manager(&fake, 1);
     manager.prepare(&AUTO, spec()).await.unwrap();
     let invalid = EnvironmentSpec {
         working_dir: Some("a\0b".to_owned()),
@@ -140,7 +126,7 @@ async fn environment_that_is_never_prepared_is_a_miss() {
 #[tokio::test(start_paused = true)]
 async fn creation_that_ends_after_the_shutdown_is_undone() {
     let fake = FakeEngine::new().with_image(IMAGE);
-    let manager = manager(&fake);
+    let manager = manager(&fake, 1);
     let slow = Fault::Late(Duration::from_secs(60));
     fake.fail_next("POST", "/containers/create", slow);
     let shutdown = async {

@@ -2,26 +2,14 @@
 
 use std::time::Duration;
 
-use engine_api::Docker;
 use fake_engine::{FakeEngine, Fault};
-use isolation::engines::docker::DockerEngine;
-use isolation::{EngineChoice, Manager, ManagerOptions, PoolMiss, Registry};
+use isolation::{EngineChoice, Manager, PoolMiss};
 use tests::chain;
 
 use super::docker_engine::{IMAGE, settle, spec};
+use super::pool::manager;
 
 const AUTO: EngineChoice = EngineChoice::Auto;
-
-fn manager(fake: &FakeEngine) -> Manager {
-    let mut registry = Registry::new();
-    let engine = DockerEngine::new(Docker::with_connector(fake.clone()));
-    registry.register(engine).unwrap();
-    let options = ManagerOptions {
-        pool: 1,
-        ..ManagerOptions::default()
-    };
-    Manager::with_options(registry, options)
-}
 
 fn misses(manager: &Manager) -> Vec<PoolMiss> {
     manager.pool_stats().misses.into_keys().collect()
@@ -37,7 +25,7 @@ async fn ended(manager: Manager, fake: &FakeEngine) {
 #[tokio::test(start_paused = true)]
 async fn second_taker_finds_the_place_empty() {
     let fake = FakeEngine::new().with_image(IMAGE);
-    let manager = manager(&fake);
+    let manager = manager(&fake, 1);
     manager.prepare(&AUTO, spec()).await.unwrap();
     // Its successor is not ready yet.
     let slow = Fault::Delay(Duration::from_secs(60));
@@ -52,7 +40,7 @@ async fn second_taker_finds_the_place_empty() {
 #[tokio::test(start_paused = true)]
 async fn first_use_of_a_failing_engine_is_a_miss() {
     let fake = FakeEngine::new().with_image(IMAGE);
-    let manager = manager(&fake);
+    let manager = manager(&fake, 1);
     fake.fail_next(
         "GET",
         "/busybox:latest/json",
@@ -66,7 +54,7 @@ async fn first_use_of_a_failing_engine_is_a_miss() {
 #[tokio::test(start_paused = true)]
 async fn environment_that_is_not_described_is_unusable() {
     let fake = FakeEngine::new().with_image(IMAGE);
-    let manager = manager(&fake);
+    let manager = manager(&fake, 1);
     manager.prepare(&AUTO, spec()).await.unwrap();
     let prepared = fake.snapshot().containers.pop_first().unwrap();
     let path = format!("/{prepared}/json");
@@ -82,7 +70,7 @@ async fn environment_that_is_not_described_is_unusable() {
 #[tokio::test(start_paused = true)]
 async fn image_that_is_known_to_be_absent_is_pulled() {
     let fake = FakeEngine::new().with_registry_image(IMAGE);
-    let manager = manager(&fake);
+    let manager = manager(&fake, 1);
     let created = manager.create(&AUTO, spec()).await.unwrap();
     let requests = fake.requests();
     let is_pull = |request: &&String| request.contains("/images/create");
@@ -94,7 +82,7 @@ async fn image_that_is_known_to_be_absent_is_pulled() {
 #[tokio::test(start_paused = true)]
 async fn chosen_engine_gives_what_is_prepared() {
     let fake = FakeEngine::new().with_image(IMAGE);
-    let manager = manager(&fake);
+    let manager = manager(&fake, 1);
     manager.prepare(&AUTO, spec()).await.unwrap();
     let prepared = fake.snapshot().containers.pop_first().unwrap();
     let selection = manager.select(&AUTO, &spec()).await.unwrap();
@@ -107,13 +95,13 @@ async fn chosen_engine_gives_what_is_prepared() {
 #[tokio::test(start_paused = true)]
 async fn preparation_ends_if_the_image_is_unknown() {
     let fake = FakeEngine::new().with_image(IMAGE);
-    let first = manager(&fake);
+    let first = manager(&fake, 1);
     first.prepare(&AUTO, spec()).await.unwrap();
     let is_question = |request: &String| request.ends_with("/busybox:latest/json");
     let last = fake.requests().iter().rposition(is_question).unwrap();
     ended(first, &fake).await;
     let fake = FakeEngine::new().with_image(IMAGE);
-    let second = manager(&fake);
+    let second = manager(&fake, 1);
     // The engine has created one, and does not say from which image a new one would come.
     fake.fail_nth(last, Fault::internal_error("cannot look"));
     let error = second.prepare(&AUTO, spec()).await.unwrap_err();

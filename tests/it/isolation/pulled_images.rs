@@ -8,7 +8,7 @@ use isolation::engines::docker::{DockerEngine, PullImage, PullPolicy, PulledImag
 use isolation::{ErrorKind, Result};
 use tests::chain;
 
-use super::docker_engine::IMAGE;
+use super::docker_engine::{IMAGE, refused};
 
 fn engine(fake: &FakeEngine) -> DockerEngine {
     DockerEngine::new(Docker::with_connector(fake.clone()))
@@ -20,11 +20,6 @@ fn pulls(fake: &FakeEngine) -> usize {
         .iter()
         .filter(|request| request.contains("/images/create"))
         .count()
-}
-
-fn refused(status: u16, message: &str) -> Fault {
-    let message = message.to_owned();
-    Fault::Error { status, message }
 }
 
 async fn pull(engine: &DockerEngine, options: PullImage) -> Result<PulledImage> {

@@ -18,12 +18,7 @@ use isolation::{
 use tests::chain;
 use tokio::time::sleep;
 
-use super::docker_engine::{IMAGE, create, on, spec};
-
-fn refused(status: u16, message: &str) -> Fault {
-    let message = message.to_owned();
-    Fault::Error { status, message }
-}
+use super::docker_engine::{IMAGE, create, on, refused, spec};
 
 fn memory(bytes: u64) -> ResourceLimits {
     ResourceLimits {

@@ -7,25 +7,13 @@ use engine_api::Docker;
 use fake_engine::{FakeEngine, Fault};
 use isolation::engines::docker::{DockerEngine, PullPolicy};
 use isolation::{
-    Command, Engine, Environment, EnvironmentSpec, ErrorKind, ForkOptions, Lifetime, Manager, Registry,
-    ResourceLimits, Status,
+    Command, Engine, EnvironmentSpec, ErrorKind, ForkOptions, Lifetime, Manager, Registry, ResourceLimits,
+    Status,
 };
 use tests::chain;
 use tokio::time::sleep;
 
-use super::docker_engine::{IMAGE, create, on, settle, spec};
-
-fn refused(status: u16, message: &str) -> Fault {
-    let message = message.to_owned();
-    Fault::Error { status, message }
-}
-
-async fn active() -> (FakeEngine, Manager, Environment) {
-    let fake = FakeEngine::new().with_image(IMAGE);
-    let manager = on(&fake);
-    let environment = create(&manager, spec()).await.unwrap();
-    (fake, manager, environment)
-}
+use super::docker_engine::{IMAGE, active, create, on, refused, settle, spec};
 
 /// The end of the path at which the daemon describes the only container.
 fn description(fake: &FakeEngine) -> String {

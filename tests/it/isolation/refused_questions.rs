@@ -9,26 +9,14 @@ use engine_api::{Docker, Version};
 use fake_engine::{FakeEngine, Fault};
 use isolation::engines::docker::{DockerEngine, VolumeOptions, labels};
 use isolation::{
-    Command, Engine, EngineChoice, Environment, EnvironmentSpec, ErrorKind, EventKind, GroupSpec, Manager,
-    Mount, ResourceLimits, Status, TerminalSize,
+    Command, Engine, EngineChoice, EnvironmentSpec, ErrorKind, EventKind, GroupSpec, Mount, ResourceLimits,
+    Status, TerminalSize,
 };
 use serde_json::json;
 use tests::chain;
 use tokio::time::sleep;
 
-use super::docker_engine::{IMAGE, create, on, settle, spec};
-
-fn refused(status: u16, message: &str) -> Fault {
-    let message = message.to_owned();
-    Fault::Error { status, message }
-}
-
-async fn active() -> (FakeEngine, Manager, Environment) {
-    let fake = FakeEngine::new().with_image(IMAGE);
-    let manager = on(&fake);
-    let environment = create(&manager, spec()).await.unwrap();
-    (fake, manager, environment)
-}
+use super::docker_engine::{IMAGE, active, create, on, refused, settle, spec};
 
 #[tokio::test(start_paused = true)]
 async fn renamed_container_is_a_stranger_once_it_is_gone() {

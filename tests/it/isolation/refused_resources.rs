@@ -13,15 +13,10 @@ use isolation::{CopySource, EnvironmentSpec, ErrorKind, GroupSpec, Lifetime, Mou
 use isolation::{EngineChoice, Manager};
 use tests::chain;
 
-use super::docker_engine::{IMAGE, create, on, settle, spec};
+use super::docker_engine::{IMAGE, create, on, refused, settle, spec};
 
 fn engine(fake: &FakeEngine) -> DockerEngine {
     DockerEngine::new(Docker::with_connector(fake.clone()))
-}
-
-fn refused(status: u16, message: &str) -> Fault {
-    let message = message.to_owned();
-    Fault::Error { status, message }
 }
 
 /// Makes an image with another configuration.

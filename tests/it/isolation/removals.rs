@@ -10,26 +10,8 @@ use isolation::{
 use serde_json::json;
 use tests::chain;
 
-use super::docker_engine::{IMAGE, create, on, settle, spec};
+use super::docker_engine::{IMAGE, active, asked, create, on, refused, settle, spec};
 use super::noted::remove;
-
-fn refused(status: u16, message: &str) -> Fault {
-    let message = message.to_owned();
-    Fault::Error { status, message }
-}
-
-async fn active() -> (FakeEngine, Manager, Environment) {
-    let fake = FakeEngine::new().with_image(IMAGE);
-    let manager = on(&fake);
-    let environment = create(&manager, spec()).await.unwrap();
-    (fake, manager, environment)
-}
-
-fn asked(fake: &FakeEngine, method: &str, part: &str) -> usize {
-    let requests = fake.requests();
-    let is_it = |request: &&String| request.starts_with(method) && request.contains(part);
-    requests.iter().filter(is_it).count()
-}
 
 #[tokio::test(start_paused = true)]
 async fn paused_container_is_resumed_to_be_removed() {

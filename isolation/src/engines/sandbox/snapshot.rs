@@ -308,6 +308,10 @@ mod tests {
         let what = |mount: &Mount| not_saved(mount).map(|left| left.what);
         assert_eq!(what(&Mount::host("/srv", "/data")).unwrap(), "/srv at /data");
         assert!(what(&Mount::tmpfs("/t", None)).unwrap().contains("/t"));
-        assert_eq!(what(&Mount::volume("v", "/data")), None, "the engine has none");
+        assert_eq!(
+            what(&Mount::volume("v", "/data")),
+            None,
+            "the engine does not have volumes"
+        );
     }
 }
