@@ -40,8 +40,8 @@ impl Environment {
     ///
     /// There is no listener on other interfaces. The environment may have any network, also an
     /// internal one or no network. The connections use commands inside, which need `sh` and one of
-    /// python3, python, socat, or the `nc` of BusyBox. If the image has not, a static BusyBox of
-    /// this machine is copied to `/busybox-isolate`.
+    /// python3, python, perl, socat, or the `nc` of BusyBox. If the image has not, a static BusyBox
+    /// of this machine is copied to `/busybox-isolate`.
     ///
     /// ```no_run
     /// # async fn demo(environment: isolation::Environment) -> isolation::Result<()> {

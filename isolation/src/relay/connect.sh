@@ -1,6 +1,7 @@
 for python in python3 python; do
 	command -v $python >/dev/null 2>&1 && exec $python -c "$3" "$1" "$2"
 done
+perl -MSocket -e '' 2>/dev/null && exec perl -e "$4" "$1" "$2"
 case $(nc --help 2>&1 </dev/null) in
 *BusyBox*) exec nc "$1" "$2" ;;
 esac

@@ -21,11 +21,14 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// Listens at the port `$1` of the loopback interface: prints `ready`, and then the path of the
 /// pipes of each connection. It tries several programs, and prints the messages of the last one to
-/// standard error. `$3` is the path of a copied BusyBox, or empty.
+/// standard error. `$4` is the path of a copied BusyBox, or empty.
 const LISTEN: &str = include_str!("listen.sh");
 
 /// The same in Python, with the directory of the pipes and the port as arguments.
 const LISTEN_IN_PYTHON: &str = include_str!("listen.py");
+
+/// The same in Perl.
+const LISTEN_IN_PERL: &str = include_str!("listen.pl");
 
 /// Writes standard input to the pipe `$1`, with the `cat` of the BusyBox `$2` if it is not empty.
 const WRITE: &str = "exec $2 cat >\"$1\"";
@@ -58,7 +61,16 @@ pub(crate) async fn expose(start: Arc<dyn Start>, inside: u16, service: SocketAd
 
 async fn listen(start: &dyn Start, inside: u16, programs: Programs) -> Result<Lines> {
     let port = inside.to_string();
-    let argv = ["sh", "-c", LISTEN, "sh", &port, LISTEN_IN_PYTHON, programs.path()];
+    let argv = [
+        "sh",
+        "-c",
+        LISTEN,
+        "sh",
+        &port,
+        LISTEN_IN_PYTHON,
+        LISTEN_IN_PERL,
+        programs.path(),
+    ];
     // The input stays open: the program inside exits when it ends, and so with this process.
     let command = Command {
         input: Input::Piped,
@@ -80,14 +92,14 @@ async fn listen(start: &dyn Start, inside: u16, programs: Programs) -> Result<Li
 }
 
 fn not_listening(port: u16, errors: &str) -> Error {
-    // Python, BusyBox and socat have the text of the C library.
+    // Python, Perl, BusyBox and socat have the text of the C library.
     if errors.to_lowercase().contains("address already in use") {
         let text = format!("a program inside listens at port {port} already; expose another port");
         return Error::new(ErrorKind::Conflict, text);
     }
     let text = format!(
-        "no program of the image can listen for connections: it needs `sh`, and one of python3, python, socat or \
-         the nc of BusyBox{}{errors}",
+        "no program of the image can listen for connections: it needs `sh`, and one of python3, python, perl, \
+         socat or the nc of BusyBox{}{errors}",
         if errors.is_empty() { "" } else { "; " },
     );
     Error::new(ErrorKind::Unsupported, text)

@@ -21,9 +21,13 @@ const CONNECT: &str = include_str!("connect.sh");
 /// The same in Python, with the address and the port as arguments.
 const CONNECT_IN_PYTHON: &str = include_str!("connect.py");
 
+/// The same in Perl.
+const CONNECT_IN_PERL: &str = include_str!("connect.pl");
+
 /// Succeeds if a program of the image can do this.
 pub(super) const CAN_CONNECT: &str = "\
 for program in python3 python socat; do command -v $program >/dev/null 2>&1 && exit; done
+perl -MSocket -e '' 2>/dev/null && exit
 case $(nc --help 2>&1 </dev/null) in *BusyBox*) exit 0 ;; esac
 for program in bash nc; do command -v $program >/dev/null 2>&1 && exit 3; done
 exit 1";
@@ -66,8 +70,8 @@ async fn programs(start: &dyn Start) -> Result<Programs> {
     if found.success() {
         return Ok(Programs::Image);
     }
-    let text = "no program of the image can connect to its port: it needs `sh`, and one of python3, python, socat, nc \
-                or bash";
+    let text = "no program of the image can connect to its port: it needs `sh`, and one of python3, python, perl, \
+                socat, nc or bash";
     let copied = Programs::copy(start, &Error::new(ErrorKind::Unsupported, text)).await;
     match found.code {
         ONE_END => Ok(copied.unwrap_or(Programs::Image)),
@@ -103,7 +107,16 @@ async fn connect(
 ) -> Result<()> {
     let (address, port) = (address.to_string(), port.to_string());
     let argv: &[&str] = match programs {
-        Programs::Image => &["sh", "-c", CONNECT, "sh", &address, &port, CONNECT_IN_PYTHON],
+        Programs::Image => &[
+            "sh",
+            "-c",
+            CONNECT,
+            "sh",
+            &address,
+            &port,
+            CONNECT_IN_PYTHON,
+            CONNECT_IN_PERL,
+        ],
         Programs::Copied => &["nc", &address, &port],
     };
     let command = Command {

@@ -1,5 +1,5 @@
 port=$1
-busybox=$3
+busybox=$4
 exec 5<&0
 for base in /dev/shm /tmp /run /var/tmp; do
 	dir=$base/.isolate-$port-$$
@@ -21,6 +21,10 @@ for python in python3 python; do
 	$python -c "$2" "$dir" "$port" <&5
 	exit
 done
+if perl -MSocket -MPOSIX -e '' 2>/dev/null; then
+	perl -e "$3" "$dir" "$port" <&5
+	exit
+fi
 mkfifo "$dir/calls" || exit
 exec 3<>"$dir/calls"
 cat >"$dir/call" <<'END'
@@ -67,7 +71,8 @@ fi
 for program in socat 'nc -lk -s 127.0.0.1' 'nc -ll'; do
 	command -v ${program%% *} >/dev/null 2>&1 || continue
 	case $program in
-	socat) socat -b 65536 "TCP-LISTEN:$port,bind=127.0.0.1,fork,reuseaddr" "EXEC:sh $dir/call" 3>&- 5<&- & ;;
+	# Without nofork, the call would have a connection to socat, and its remote address was unknown.
+	socat) socat "TCP-LISTEN:$port,bind=127.0.0.1,fork,reuseaddr" "EXEC:sh $dir/call,nofork" 3>&- 5<&- & ;;
 	*) $program -p "$port" -e sh "$dir/call" 3>&- 5<&- & ;;
 	esac
 	listener=$!

@@ -50,4 +50,6 @@ impl Drop for Relay {
 #[cfg(all(test, unix))]
 mod bounds;
 #[cfg(all(test, unix))]
+mod each_program;
+#[cfg(all(test, unix))]
 mod tests;

@@ -36,7 +36,7 @@ impl Start for Inside {
     }
 }
 
-async fn inside() -> (Manager, Arc<dyn Start>) {
+pub(super) async fn inside() -> (Manager, Arc<dyn Start>) {
     let mut registry = Registry::new();
     registry.register(BasicEngine::new()).unwrap();
     let manager = Manager::new(registry);
@@ -46,17 +46,17 @@ async fn inside() -> (Manager, Arc<dyn Start>) {
     (manager, Arc::new(Inside(made.unwrap())))
 }
 
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     let listener = StdListener::bind("127.0.0.1:0").unwrap();
     listener.local_addr().unwrap().port()
 }
 
-fn local(port: u16) -> SocketAddr {
+pub(super) fn local(port: u16) -> SocketAddr {
     (Ipv4Addr::LOCALHOST, port).into()
 }
 
 /// Replies with the received data, after its end.
-async fn echo_at_the_end(listener: TcpListener) {
+pub(super) async fn echo_at_the_end(listener: TcpListener) {
     loop {
         let (mut stream, _) = listener.accept().await.unwrap();
         tokio::spawn(async move {
@@ -69,7 +69,7 @@ async fn echo_at_the_end(listener: TcpListener) {
 }
 
 /// The reply to a text whose end is sent.
-async fn exchange(at: SocketAddr, text: Vec<u8>) -> Vec<u8> {
+pub(super) async fn exchange(at: SocketAddr, text: Vec<u8>) -> Vec<u8> {
     let work = async {
         let mut stream = TcpStream::connect(at).await.unwrap();
         let (mut read, mut write) = stream.split();
@@ -240,98 +240,6 @@ async fn port_inside_is_reached_through_a_command() {
     let taken = forward(start, at, target).await.unwrap_err();
     assert_eq!(taken.kind(), ErrorKind::Conflict, "{taken}");
     drop(relay);
-}
-
-/// An image with a few programs.
-#[derive(Debug)]
-struct Few {
-    start: Arc<dyn Start>,
-    directory: tempfile::TempDir,
-}
-
-impl Few {
-    /// `name` is the program that connects, `path` that on this machine.
-    fn new(start: Arc<dyn Start>, name: &str, path: &str) -> Arc<Self> {
-        let directory = tempfile::tempdir().unwrap();
-        let link = |name: &str, path: &str| {
-            std::os::unix::fs::symlink(path, directory.path().join(name)).unwrap();
-        };
-        link(name, path);
-        for name in ["sh", "cat"] {
-            link(name, &found(name).unwrap());
-        }
-        Arc::new(Self { start, directory })
-    }
-}
-
-impl Start for Few {
-    fn start<'a>(&'a self, command: &'a Command) -> BoxFuture<'a, Result<Execution>> {
-        let mut command = command.clone();
-        let path = self.directory.path().to_str().unwrap().to_owned();
-        command.env.insert("PATH".to_owned(), path);
-        Box::pin(async move { self.start.start(&command).await })
-    }
-
-    fn copy_in<'a>(&'a self, _: CopySource, _: &'a str) -> BoxFuture<'a, Result<()>> {
-        unreachable!("there is no BusyBox")
-    }
-
-    fn busybox(&self) -> Option<PathBuf> {
-        None
-    }
-}
-
-/// The path of a program of this machine.
-fn found(name: &str) -> Option<String> {
-    let places = ["/usr/bin", "/bin", "/usr/local/bin"].map(|directory| format!("{directory}/{name}"));
-    places
-        .into_iter()
-        .find(|path| std::path::Path::new(path).exists())
-}
-
-/// Sends a text, and closes the connection.
-async fn greet(listener: TcpListener) {
-    loop {
-        let (mut stream, _) = listener.accept().await.unwrap();
-        stream.write_all(b"hello").await.unwrap();
-    }
-}
-
-/// A client waited for ever, because socat, bash and some versions of nc waited for its end.
-#[tokio::test]
-async fn end_of_a_service_reaches_the_client() {
-    let greeting = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let replying = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let [greeter, replier] = [&greeting, &replying].map(|one| one.local_addr().unwrap());
-    tokio::spawn(greet(greeting));
-    tokio::spawn(echo_at_the_end(replying));
-    let (_manager, start) = inside().await;
-    let mut tried = 0;
-    for (name, program) in [
-        ("python3", "python3"),
-        ("nc", "busybox"),
-        ("socat", "socat"),
-        ("bash", "bash"),
-    ] {
-        let Some(path) = found(program) else { continue };
-        tried += 1;
-        let image = Few::new(Arc::clone(&start), name, &path);
-        let target = (greeter.ip(), greeter.port());
-        let (_relay, at) = forward(image.clone(), local(0), target).await.unwrap();
-        let mut stream = TcpStream::connect(at).await.unwrap();
-        let mut text = String::new();
-        let reading = stream.read_to_string(&mut text);
-        let read = timeout(Duration::from_secs(60), reading).await;
-        read.unwrap_or_else(|_| panic!("{program}: the connection is open"))
-            .unwrap();
-        assert_eq!(text, "hello", "{program}");
-        if program != "bash" {
-            let target = (replier.ip(), replier.port());
-            let (_relay, at) = forward(image, local(0), target).await.unwrap();
-            assert_eq!(exchange(at, b"text".to_vec()).await, b"got text", "{program}");
-        }
-    }
-    assert!(tried > 0, "this machine has no program that connects");
 }
 
 /// A command that only prints.
