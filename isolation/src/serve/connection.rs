@@ -10,7 +10,7 @@ use tokio::task::JoinSet;
 use super::ServeOptions;
 use super::answers::{Answers, object};
 use super::calls;
-use super::running::{Control, Running};
+use super::running::{Answered, Control, Running};
 use super::session::Session;
 use crate::error::{Error, ErrorKind, Result};
 use crate::manager::registry::Registry;
@@ -18,7 +18,7 @@ use crate::protocol::VERSION;
 use crate::protocol::answer::Welcome;
 use crate::protocol::call::{Call, Hello, Request};
 use crate::protocol::faults;
-use crate::protocol::line::Lines;
+use crate::protocol::line::{LineError, Lines};
 
 /// The maximum number of running requests.
 const REQUESTS: usize = 4096;
@@ -30,7 +30,7 @@ pub(super) struct Connection {
     answers: Answers,
     session: Option<Arc<Session>>,
     running: HashMap<u64, Running>,
-    tasks: JoinSet<u64>,
+    tasks: JoinSet<(u64, Answered)>,
 }
 
 impl Connection {
@@ -60,11 +60,12 @@ impl Connection {
                 line = lines.next() => match line {
                     Ok(None) => return Ok(()),
                     Ok(Some(line)) => self.handle(&line).await,
-                    Err(error) => Err(Error::engine_with_kind("serve", ErrorKind::InvalidInput, error)),
+                    Err(LineError::Read(error)) => Err(Error::invalid(format!("its requests cannot be read: {error}"))),
+                    Err(error) => Err(Error::invalid(error.to_string())),
                 },
                 Some(ended) = self.tasks.join_next() => match ended {
-                    Ok(id) => {
-                        self.running.remove(&id);
+                    Ok((id, task)) => {
+                        self.forget(id, &task);
                         Ok(())
                     }
                     Err(error) => Err(Error::engine_with_kind("serve", ErrorKind::Engine, error)),
@@ -76,6 +77,13 @@ impl Connection {
                 let _ = self.answers.fail(None, &error).await;
                 return Err(error);
             }
+        }
+    }
+
+    /// Removes a request whose task has ended. The client may have used its ID again.
+    fn forget(&mut self, id: u64, task: &Answered) {
+        if self.running.get(&id).is_some_and(|running| running.is_of(task)) {
+            self.running.remove(&id);
         }
     }
 
@@ -125,7 +133,7 @@ impl Connection {
                 }
             }
             (None, _) => return Err(Error::invalid("the request has no ID; add one")),
-            (Some(id), _) if self.running.contains_key(&id) => {
+            (Some(id), _) if self.running.get(&id).is_some_and(|one| !one.is_answered()) => {
                 let text = format!("the ID {id} belongs to a request under way; use another");
                 return Err(Error::invalid(text));
             }
@@ -167,6 +175,7 @@ impl Connection {
         };
         let (session, call) = session;
         let (running, cancelled, mut stream) = Running::new(&call);
+        let answered = running.answered();
         self.running.insert(id, running);
         self.tasks.spawn(async move {
             let outcome = tokio::select! {
@@ -186,8 +195,9 @@ impl Connection {
                     let _ = answers.end(reply, Ok(Map::new())).await;
                 }
             }
+            answered.set();
             let _ = answers.end(id, outcome).await;
-            id
+            (id, answered)
         });
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! A running request, for the reader of the connection.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use bytes::Bytes;
 use tokio::sync::mpsc::error::TrySendError;
@@ -25,6 +25,19 @@ pub(super) struct Running {
     /// Dropping it cancels the request.
     _cancel: oneshot::Sender<()>,
     stream: Option<StreamHandle>,
+    answered: Answered,
+}
+
+/// Whether the last answer to a request is sent. The client may then use its ID again, before the
+/// task of the request has ended.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Answered(Arc<AtomicBool>);
+
+impl Answered {
+    /// The last answer follows.
+    pub(super) fn set(&self) {
+        self.0.store(true, Ordering::Release);
+    }
 }
 
 /// A running stream.
@@ -76,8 +89,23 @@ impl Running {
         let running = Self {
             _cancel: cancel,
             stream,
+            answered: Answered::default(),
         };
         (running, cancelled, side)
+    }
+
+    /// What its task sets.
+    pub(super) fn answered(&self) -> Answered {
+        self.answered.clone()
+    }
+
+    pub(super) fn is_answered(&self) -> bool {
+        self.answered.0.load(Ordering::Acquire)
+    }
+
+    /// Whether it is the request of the task with this.
+    pub(super) fn is_of(&self, task: &Answered) -> bool {
+        Arc::ptr_eq(&self.answered.0, &task.0)
     }
 
     /// Lets the stream send more.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::sync::mpsc;
 
 use super::answers::object;
@@ -209,4 +209,43 @@ async fn client_that_says_nothing_is_served() {
     let (input, output) = tokio::io::split(server);
     drop(client);
     serve(registry(), options(), input, output).await.unwrap();
+}
+
+/// The task of an answered request may end later than the client reads the answer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn id_of_an_answered_request_is_free_again() {
+    let (client, server) = tokio::io::duplex(1 << 16);
+    let (input, output) = tokio::io::split(server);
+    let serving = tokio::spawn(serve(registry(), options(), input, output));
+    let (from, mut to) = tokio::io::split(client);
+    let mut lines = BufReader::new(from).lines();
+    to.write_all(b"{\"id\":1,\"method\":\"hello\",\"params\":{\"versions\":[1]}}\n")
+        .await
+        .unwrap();
+    assert!(lines.next_line().await.unwrap().is_some());
+    for _ in 0..500 {
+        to.write_all(b"{\"id\":2,\"method\":\"probe\",\"params\":{\"engine\":\"faulty\"}}\n")
+            .await
+            .unwrap();
+        let answer: Value = serde_json::from_str(&lines.next_line().await.unwrap().unwrap()).unwrap();
+        assert!(answer["id"] == 2 && answer["result"].is_object(), "{answer}");
+    }
+    to.shutdown().await.unwrap();
+    serving.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn line_that_is_too_long_is_named() {
+    let (client, server) = tokio::io::duplex(1 << 16);
+    let (input, output) = tokio::io::split(server);
+    let serving = tokio::spawn(serve(registry(), options(), input, output));
+    let (_from, mut to) = tokio::io::split(client);
+    // The server stops reading before the end.
+    let _ = to.write_all(&vec![b'x'; 2 << 20]).await;
+    let error = serving.await.unwrap().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert_eq!(
+        error.to_string(),
+        "cannot serve the client: a line is longer than 1048576 bytes"
+    );
 }

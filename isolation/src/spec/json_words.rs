@@ -16,7 +16,7 @@ pub(crate) fn plain(message: &str) -> String {
         .or_else(|| wrong(message))
         .or_else(|| {
             let key = message.strip_prefix("duplicate field `")?.split('`').next()?;
-            Some(format!("the file contains the key {key:?} twice"))
+            Some(format!("the key {key:?} is there twice"))
         })
         .unwrap_or_else(|| message.to_owned());
     text + line
@@ -74,6 +74,13 @@ fn wrong(message: &str) -> Option<String> {
         .into_iter()
         .find_map(|prefix| message.strip_prefix(prefix))?;
     let (given, expected) = rest.rsplit_once(", expected ")?;
+    if expected == "map with a single key" {
+        let given = match given.starts_with("map") {
+            true => "another number of keys",
+            false => value(given),
+        };
+        return Some(format!("an object with one key is expected, not {given}"));
+    }
     Some(format!(
         "{} is expected, not {}",
         type_name(expected),
@@ -168,6 +175,14 @@ mod tests {
             (
                 "invalid type: null, expected a date",
                 "a date is expected, not null",
+            ),
+            (
+                "invalid value: map, expected map with a single key",
+                "an object with one key is expected, not another number of keys",
+            ),
+            (
+                "invalid type: sequence, expected map with a single key",
+                "an object with one key is expected, not a list",
             ),
             ("anything else", "anything else"),
         ] {
