@@ -1,8 +1,9 @@
 //! The size of a tree of files on its disk.
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{Dev, FileType};
 
@@ -10,7 +11,8 @@ use super::copy::Stop;
 use super::dir::{Dir, Kind};
 use crate::error::{Error, Result};
 
-/// The maximum depth of the directories that are counted. Each level needs an open directory.
+/// The maximum number of open directories, one for each level. A deeper directory is opened again
+/// from the top.
 const DEEPEST: usize = 64;
 
 /// The size of a tree.
@@ -18,8 +20,7 @@ const DEEPEST: usize = 64;
 pub(crate) struct Size {
     /// The bytes that are allocated for its files.
     pub(crate) bytes: u64,
-    /// Whether everything was counted. A directory is not counted if this user may not read it, or
-    /// if it is too deep.
+    /// Whether everything was counted. A directory is not counted if this user may not read it.
     pub(crate) is_complete: bool,
 }
 
@@ -37,12 +38,16 @@ pub(crate) fn of_tree(top: &Path, stop: &Stop) -> Result<Size> {
         stop,
         device: stat.st_dev,
         linked: HashSet::new(),
+        deeper: Vec::new(),
         size: Size {
             bytes: bytes(stat.st_blocks),
             is_complete: true,
         },
     };
     count.directory(&opened, 0)?;
+    while let Some(deeper) = count.deeper.pop() {
+        count.below(&opened, &deeper)?;
+    }
     Ok(count.size)
 }
 
@@ -51,6 +56,8 @@ struct Count<'a> {
     device: Dev,
     /// The inodes of files with several names.
     linked: HashSet<u64>,
+    /// The paths of directories that are not counted yet, because too many are open.
+    deeper: Vec<PathBuf>,
     size: Size,
 }
 
@@ -80,21 +87,47 @@ impl Count<'_> {
             if !is_directory {
                 continue;
             }
-            if depth == DEEPEST {
-                self.size.is_complete = false;
-                continue;
-            }
-            match directory.directory(&name) {
-                Ok(inner) => self.directory(&inner, depth + 1)?,
-                Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-                    self.size.is_complete = false;
+            match depth {
+                DEEPEST => self.deeper.push(directory.path_of(&name)),
+                _ => {
+                    if let Some(inner) = self.open(directory, &name)? {
+                        self.directory(&inner, depth + 1)?;
+                    }
                 }
-                // It was removed or replaced meanwhile.
-                Err(_) if !matches!(directory.kind(&name), Ok(Some(Kind::Directory))) => {}
-                Err(error) => return Err(failed("open the directory", error)),
             }
         }
         Ok(())
+    }
+
+    /// Counts a directory far below the top.
+    fn below(&mut self, top: &Dir, path: &Path) -> Result<()> {
+        let mut place = None;
+        for name in path.strip_prefix(top.path()).unwrap_or(path) {
+            self.stop.check()?;
+            let inner = self.open(place.as_ref().unwrap_or(top), name)?;
+            let Some(inner) = inner else { return Ok(()) };
+            place = Some(inner);
+        }
+        let place = place.as_ref().unwrap_or(top);
+        let stat = rustix::fs::fstat(place.as_file());
+        match stat.map_err(|e| Error::io("inspect", path, e.into()))?.st_dev == self.device {
+            true => self.directory(place, 0),
+            // Another directory has its name now.
+            false => Ok(()),
+        }
+    }
+
+    /// Opens a directory; `None` if it was removed or replaced meanwhile, or this user may not.
+    fn open(&mut self, directory: &Dir, name: &OsStr) -> Result<Option<Dir>> {
+        match directory.directory(name) {
+            Ok(inner) => Ok(Some(inner)),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                self.size.is_complete = false;
+                Ok(None)
+            }
+            Err(_) if !matches!(directory.kind(name), Ok(Some(Kind::Directory))) => Ok(None),
+            Err(error) => Err(Error::io("open the directory", &directory.path_of(name), error)),
+        }
     }
 }
 
@@ -142,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn closed_and_deep_directories_are_reported() {
+    fn closed_directories_are_reported() {
         let directory = tempfile::tempdir().unwrap();
         let closed = directory.path().join("closed");
         fs::create_dir(&closed).unwrap();
@@ -154,12 +187,42 @@ mod tests {
         fs::set_permissions(&closed, Permissions::from_mode(0o700)).unwrap();
         let may_read = rustix::process::geteuid().is_root();
         assert_eq!((size.is_complete, size.bytes >= MEBIBYTE), (may_read, may_read));
+    }
 
-        let deep = directory.path().join("d/".repeat(DEEPEST + 2));
-        fs::create_dir_all(&deep).unwrap();
-        write(&deep.join("file"));
-        let size = of_tree(directory.path(), &stop).unwrap();
-        assert_eq!((size.is_complete, size.bytes / MEBIBYTE), (false, 1));
+    #[test]
+    fn deep_directories_are_counted() {
+        let directory = tempfile::tempdir().unwrap();
+        for levels in [DEEPEST, DEEPEST + 1, DEEPEST + 2, 3 * DEEPEST] {
+            let deep = directory.path().join("d/".repeat(levels));
+            fs::create_dir_all(&deep).unwrap();
+            write(&deep.join("file"));
+        }
+        let size = of_tree(directory.path(), &Stop::default()).unwrap();
+        assert_eq!((size.is_complete, size.bytes / MEBIBYTE), (true, 4));
+    }
+
+    #[test]
+    fn deep_directory_that_is_gone_is_not_counted() {
+        let directory = tempfile::tempdir().unwrap();
+        let top = Dir::open(directory.path()).unwrap();
+        let stop = Stop::default();
+        let mut count = Count {
+            stop: &stop,
+            device: rustix::fs::fstat(top.as_file()).unwrap().st_dev,
+            linked: HashSet::new(),
+            deeper: Vec::new(),
+            size: Size {
+                bytes: 0,
+                is_complete: true,
+            },
+        };
+        count.below(&top, &top.path().join("a/b")).unwrap();
+        symlink("/", directory.path().join("link")).unwrap();
+        count.below(&top, &top.path().join("link/etc")).unwrap();
+        fs::create_dir(directory.path().join("other")).unwrap();
+        count.device += 1;
+        count.below(&top, &top.path().join("other")).unwrap();
+        assert_eq!((count.size.bytes, count.size.is_complete), (0, true));
     }
 
     #[test]

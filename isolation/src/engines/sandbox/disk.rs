@@ -1,7 +1,8 @@
 //! The size of the files of an environment that has a disk limit, which is supervised.
 
+use std::io::{self, Read};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use super::identity::Identity;
@@ -14,6 +15,9 @@ use crate::engines::host::blocking;
 use crate::error::{Error, Result};
 use crate::files::copy::{Stop, StopOnDrop};
 use crate::files::size;
+
+/// The length of the output of a program that is kept.
+const KEPT: u64 = 4 << 10;
 
 impl DiskUsage for SandboxInstance {
     fn limit(&self) -> u64 {
@@ -73,19 +77,37 @@ impl Sandboxed {
 /// The size that a program of this machine prints, in kibibytes. It also prints it after an error,
 /// for example about a file that was removed meanwhile.
 fn measured(words: &[String], tree: &Path) -> Result<u64> {
+    let failed = |error: io::Error| Error::engine(NAME, format!("{}: {error}", words[0]));
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]).arg(tree);
-    let output = command.env_clear().env("PATH", PATH).current_dir("/").output();
-    let output = output.map_err(|error| Error::engine(NAME, format!("{}: {error}", words[0])))?;
-    let text = String::from_utf8_lossy(&output.stdout);
+    command.env_clear().env("PATH", PATH).current_dir("/");
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(failed)?;
+    // Programs inside can cause an error for each file. The size is one line, for which the pipe has
+    // room meanwhile.
+    let why = beginning(child.stderr.take()).map_err(failed)?;
+    let text = beginning(child.stdout.take()).map_err(failed)?;
+    child.wait().map_err(failed)?;
     match text.split_whitespace().next().map(str::parse::<u64>) {
         Some(Ok(kibibytes)) => Ok(kibibytes.saturating_mul(1024)),
         _ => {
-            let why = String::from_utf8_lossy(&output.stderr);
             let why = format!("{} has printed no size: {}", words[0], why.trim());
             Err(Error::engine(NAME, why))
         }
     }
+}
+
+/// The first [`KEPT`] bytes of an output, which is read to its end.
+fn beginning(output: Option<impl Read>) -> io::Result<String> {
+    let mut kept = Vec::new();
+    if let Some(mut output) = output {
+        output.by_ref().take(KEPT).read_to_end(&mut kept)?;
+        io::copy(&mut output, &mut io::sink())?;
+    }
+    Ok(String::from_utf8_lossy(&kept).into_owned())
 }
 
 #[cfg(test)]
@@ -98,6 +120,12 @@ mod tests {
         let tree = Path::new("/tree");
         let printed = words(&["sh", "-c", "echo gone >&2; echo \"3\t$1\"; exit 1", "sh"]);
         assert_eq!(measured(&printed, tree).unwrap(), 3072);
+        // More errors than a pipe has room for, and than are kept.
+        let many = "yes 'no such file' | head -c 1000000 >&2; echo \"5\t$1\"";
+        assert_eq!(measured(&words(&["sh", "-c", many, "sh"]), tree).unwrap(), 5120);
+        let silent = "yes 'no such file' | head -c 1000000 >&2";
+        let error = measured(&words(&["sh", "-c", silent, "sh"]), tree).unwrap_err();
+        assert!(format!("{error:?}").len() < 2 * KEPT as usize);
         for (wrong, why) in [
             (words(&["sh", "-c", "echo too bad >&2", "sh"]), "too bad"),
             (words(&["no-such-program"]), "no-such-program"),
