@@ -37,11 +37,14 @@ fn look(directory: &Path, found: &mut BTreeMap<String, (PathBuf, Trusted)>) {
         let Some(name) = file.to_str().and_then(|file| file.strip_prefix(PREFIX)) else {
             continue;
         };
-        if validate::name(name).is_err() || found.len() >= MOST {
+        if validate::name(name).is_err() {
             continue;
         }
         let program = directory.join(&file);
         let trusted = trust::check(&program);
+        if found.len() >= MOST && !found.contains_key(name) && !(trusted.is_ok() && forget_one(found)) {
+            continue;
+        }
         match found.entry(name.to_owned()) {
             Entry::Vacant(vacant) => drop(vacant.insert((program, trusted))),
             // An executable that must not run does not hide a later one that may run.
@@ -51,6 +54,14 @@ fn look(directory: &Path, found: &mut BTreeMap<String, (PathBuf, Trusted)>) {
             Entry::Occupied(_) => {}
         }
     }
+}
+
+/// Removes one that must not run, so that such ones do not hide others by their number; returns
+/// whether there was one.
+fn forget_one(found: &mut BTreeMap<String, (PathBuf, Trusted)>) -> bool {
+    let mut refused = found.iter().filter(|(_, (_, trusted))| trusted.is_err());
+    let last = refused.next_back().map(|(name, _)| name.clone());
+    last.and_then(|name| found.remove(&name)).is_some()
 }
 
 #[cfg(test)]
@@ -100,5 +111,22 @@ mod tests {
         assert_eq!(named.len(), 2);
         assert!(named.iter().all(|engine| engine.refused().is_some()));
         assert!(find(None, None).is_empty());
+    }
+    #[test]
+    fn many_planted_programs_do_not_hide_another() {
+        let base = tempfile::tempdir().unwrap();
+        for number in 0..=MOST {
+            place(base.path(), "open", &format!("isolation-engine-a{number}"), 0o777);
+            place(base.path(), "safe", &format!("isolation-engine-b{number}"), 0o755);
+        }
+        let [open, safe] = ["open", "safe"].map(|name| base.path().join(name));
+        place(base.path(), "safe", "isolation-engine-a0", 0o755);
+        let path = std::env::join_paths([&open, &safe]).unwrap();
+        let found = find(None, Some(&path));
+        assert_eq!(found.len(), MOST);
+        assert!(found.iter().all(|engine| engine.refused().is_none()));
+        let planted = find(None, Some(open.as_os_str()));
+        assert_eq!(planted.len(), MOST);
+        assert!(planted.iter().all(|engine| engine.refused().is_some()));
     }
 }

@@ -167,7 +167,11 @@ impl Inner {
         }
         let program = match &self.trusted {
             Ok(program) => program,
-            Err(why) => return Err(self.unavailable(why, "let only its owner write to it")),
+            Err(why) => {
+                let hint = "it must be executable, and only you or root may own or change it and the directories \
+                            above it";
+                return Err(self.unavailable(why, hint));
+            }
         };
         let events = self.contexts.clone();
         let started = Peer::start(&self.name, program, self.timeout, events).await?;
