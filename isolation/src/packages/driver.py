@@ -125,11 +125,16 @@ def locked_input(directory):
     return False
 
 
-# The requirements of a file, and the options in it.
-def lines_of(path, seen):
-    if "://" in path or path in seen:
+# The requirements of a file, and the options in it. Other files include those in `above`.
+def lines_of(path, seen, above=()):
+    if "://" in path:
         return
-    seen.add(path)
+    place = os.path.realpath(path)
+    if place in above:
+        fail(78, f"the requirement file {path} includes itself; remove one of the lines with -r")
+    if place in seen:
+        return
+    seen.add(place)
     try:
         with open(path, encoding="utf-8-sig") as file:
             text = file.read()
@@ -144,7 +149,7 @@ def lines_of(path, seen):
         word, _, rest = line.replace("=", " ", 1).partition(" ")
         if word in ("-r", "--requirement") or (line.startswith("-r") and not line.startswith("--")):
             nested = rest.strip() if word in ("-r", "--requirement") else line[2:].strip()
-            yield from lines_of(os.path.join(os.path.dirname(path), nested), seen)
+            yield from lines_of(os.path.join(os.path.dirname(path), nested), seen, (*above, place))
         else:
             yield path, word, line
 

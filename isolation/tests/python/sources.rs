@@ -130,12 +130,14 @@ async fn requirements_have_constraints_and_digests() {
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{text}: {error}");
         assert!(error.to_string().contains("probe-base"), "{error}");
     }
-    // One digest asks for those of all, also without the option, and the file must be there.
+    // One digest asks for those of all, also without the option. The file must be there, and end.
     let one = format!(
         "probe-base==1.0 --hash=sha256:{}\nprobe-other==1.0\n",
         "0".repeat(64)
     );
     write(&environment, "one.txt", &one).await;
+    write(&environment, "round.txt", "probe-base\n-r ./other.txt\n").await;
+    write(&environment, "other.txt", "-r round.txt\n").await;
     for (file, words) in [
         (
             "./one.txt",
@@ -145,6 +147,7 @@ async fn requirements_have_constraints_and_digests() {
             "./absent.txt",
             "./absent.txt does not exist in the environment; copy it in",
         ),
+        ("./round.txt", "round.txt includes itself; remove one"),
     ] {
         let error = packages.install(from_file(file)).await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
