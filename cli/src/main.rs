@@ -23,6 +23,7 @@ mod commands;
 mod console;
 mod error;
 mod escape;
+mod events_during;
 mod exit_code;
 mod global;
 mod parse;

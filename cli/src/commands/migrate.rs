@@ -1,18 +1,17 @@
 //! `isolate migrate`: moves an environment to another engine.
 
 use std::fmt::Write;
-use std::time::Duration;
 
 use clap::Args;
 use isolation::packages::PackageIndex;
 use isolation::{
-    Command, Destination, Event, EventKind, Lagged, Lifetime, MigrateOptions, MigrationPlan, MigrationStep,
-    Subscription,
+    Command, Destination, Event, EventKind, Lifetime, MigrateOptions, MigrationPlan, MigrationStep,
 };
 use serde_json::json;
 
 use crate::console::Console;
 use crate::error::CliError;
+use crate::events_during::events_during;
 use crate::exit_code;
 use crate::session::Session;
 use crate::signals;
@@ -89,7 +88,8 @@ impl Migrate {
                 }
                 let events = manager.subscribe();
                 let work = manager.migrate(&environment, &to, self.options());
-                let migrated = with_steps(events, console, Box::pin(work)).await?;
+                let steps = |event: Event| print(&event, console);
+                let migrated = events_during(events, Box::pin(work), steps).await?;
                 let (made, plan) = (&migrated.environment, &migrated.plan);
                 match console.json {
                     true => console.value(&json!({
@@ -131,34 +131,14 @@ impl Migrate {
     }
 }
 
-/// Prints the steps of the work, all of them before its result.
-async fn with_steps<T>(mut events: Subscription, console: Console, work: impl Future<Output = T>) -> T {
-    let mut work = std::pin::pin!(work);
-    let done = loop {
-        tokio::select! {
-            Some(event) = events.next() => print(&event, console),
-            done = &mut work => break done,
-        }
-    };
-    // The last events of the work have arrived already.
-    while let Ok(Some(event)) = tokio::time::timeout(Duration::ZERO, events.next()).await {
-        print(&event, console);
-    }
-    done
-}
-
-fn print(event: &Result<Event, Lagged>, console: Console) {
-    let Ok(Event {
-        kind: EventKind::Migrating { step },
-        ..
-    }) = event
-    else {
+fn print(event: &Event, console: Console) {
+    let EventKind::Migrating { step } = event.kind else {
         return;
     };
     match console.json {
         // A closed pipe is reported by the result that follows.
         true => drop(console.value(&json!({ "type": "migrating", "step": step }))),
-        false => console.note(name(*step)),
+        false => console.note(name(step)),
     }
 }
 

@@ -16,6 +16,7 @@ use crate::commands::pull_progress::{PullDisplay, Transfer};
 use crate::commands::stream::{Sink, Streamed, stream};
 use crate::console::Console;
 use crate::error::{CliError, brief};
+use crate::events_during::events_during;
 use crate::exit_code;
 use crate::registry::DOCKER;
 use crate::signal_proxy::SignalProxy;
@@ -203,7 +204,9 @@ impl Runner<'_> {
             tokio::select! {
                 biased;
                 // This comes first, because the ID of a failed creation is known, too.
-                Some(Ok(event)) = events.next() => {
+                Some(event) = events.next() => {
+                    // Missed ones are left out.
+                    let Ok(event) = event else { continue };
                     self.mark_generated(&event);
                     if let EventKind::BundleWritten { directory } = &event.kind {
                         self.console.note(&format!("the failure is described in {directory}"));
@@ -222,24 +225,17 @@ impl Runner<'_> {
     }
 
     /// Warns of each restart during `work`: what the command had in memory is lost.
-    async fn reporting_restarts<T>(&self, mut work: impl Future<Output = T> + Unpin) -> T {
-        let mut events = self.manager.subscribe();
+    async fn reporting_restarts<T>(&self, work: impl Future<Output = T>) -> T {
         let mut last = None;
-        loop {
-            tokio::select! {
-                // The events first: a restart is reported before the end that follows.
-                biased;
-                Some(Ok(event)) = events.next() => match event.kind {
-                    EventKind::Exited { exit } => last = Some(exit),
-                    EventKind::Restarted => self.console.warning(&match last.take() {
-                        Some(exit) => format!("the environment was restarted: its main process ended: {exit}"),
-                        None => "the environment was restarted".to_owned(),
-                    }),
-                    _ => {}
-                },
-                done = &mut work => return done,
-            }
-        }
+        let report = |event: Event| match event.kind {
+            EventKind::Exited { exit } => last = Some(exit),
+            EventKind::Restarted => self.console.warning(&match last.take() {
+                Some(exit) => format!("the environment was restarted: its main process ended: {exit}"),
+                None => "the environment was restarted".to_owned(),
+            }),
+            _ => {}
+        };
+        events_during(self.manager.subscribe(), work, report).await
     }
 
     /// Adds a hint if the user did not choose the image that failed.
