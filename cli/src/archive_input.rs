@@ -45,9 +45,16 @@ fn is_archive(head: &[u8]) -> bool {
         return true;
     }
     let written = String::from_utf8_lossy(&head[CHECKSUM]);
-    let written = u32::from_str_radix(written.trim_matches(['\0', ' ']), 8);
-    let blank = |(at, byte): (usize, &u8)| u32::from(if CHECKSUM.contains(&at) { b' ' } else { *byte });
-    written.is_ok_and(|written| written == head.iter().enumerate().map(blank).sum::<u32>())
+    let written = i32::from_str_radix(written.trim_matches(['\0', ' ']), 8);
+    // The field of the sum itself counts as blanks.
+    let counted = |(at, byte): (usize, &u8)| if CHECKSUM.contains(&at) { b' ' } else { *byte };
+    let counted = || head.iter().enumerate().map(counted);
+    // Some old programs count bytes with a sign.
+    let sums = [
+        counted().map(i32::from).sum::<i32>(),
+        counted().map(|byte| i32::from(i8::from_ne_bytes([byte]))).sum(),
+    ];
+    written.is_ok_and(|written| sums.contains(&written))
 }
 
 #[cfg(test)]
@@ -65,6 +72,29 @@ mod tests {
         let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
         header[CHECKSUM].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
         header
+    }
+
+    #[test]
+    fn archive_of_an_old_program_is_known() {
+        let mut header = header();
+        header[1] = 0xe9;
+        let counted = |signed: bool| {
+            let byte = |byte: &u8| {
+                if signed {
+                    i32::from(i8::from_ne_bytes([*byte]))
+                } else {
+                    i32::from(*byte)
+                }
+            };
+            let around = header[..148].iter().chain(&header[156..]);
+            around.map(byte).sum::<i32>() + 8 * 32
+        };
+        for sum in [counted(false), counted(true)] {
+            let mut written = header.clone();
+            written[CHECKSUM].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+            assert!(is_archive(&written), "{sum}");
+        }
+        assert!(!is_archive(&header), "the sum is that of another name");
     }
 
     #[test]

@@ -86,6 +86,10 @@ fn images_are_saved_to_a_file_and_loaded() {
     std::fs::create_dir(&directory).unwrap();
     let error = place.fails(&["build", directory.to_str().unwrap()]);
     assert!(error.contains("has no Dockerfile"), "{error}");
+    // The name that daemons try next.
+    std::fs::write(directory.join("dockerfile"), "FROM no-such-image\n").unwrap();
+    let error = place.fails(&["build", directory.to_str().unwrap()]);
+    assert!(!error.contains("has no Dockerfile"), "{error}");
     // A failed save leaves no file.
     let other = place.workspace.home().join("other.tar");
     place.fails(&["save", "-o", other.to_str().unwrap(), "none:1"]);

@@ -71,11 +71,15 @@ impl Build {
         }
         let dockerfile = match &self.file {
             Some(file) => dockerfile(file, &self.directory)?,
-            None if !self.directory.join("Dockerfile").exists() => {
-                let text = format!("{} has no Dockerfile", self.directory.display());
-                return Err(CliError::new(text).hint("write one, or name another file with --file"));
+            None => {
+                // Daemons try both names.
+                let is_there = |name| self.directory.join(name).exists();
+                if !["Dockerfile", "dockerfile"].into_iter().any(is_there) {
+                    let text = format!("{} has no Dockerfile", self.directory.display());
+                    return Err(CliError::new(text).hint("write one, or name another file with --file"));
+                }
+                String::new()
             }
-            None => String::new(),
         };
         let spec = BuildSpec {
             dockerfile,
