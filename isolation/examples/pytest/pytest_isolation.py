@@ -496,7 +496,8 @@ def service(request, isolation, isolation_engine):
         argv = ["sh", "-c", command] if isinstance(command, str) else command
         spec.setdefault("main", {"command": {"argv": argv}} if argv else "image")
         if port:
-            spec.setdefault("network", {})["ports"] = [port]
+            network = spec.get("network", {})
+            spec["network"] = {**network, "ports": [*network.get("ports", []), port]}
         condition = ready or ({"port": port} if port else None)
         if condition:
             spec["ready"] = {"wait_for": condition, "timeout": timeout}

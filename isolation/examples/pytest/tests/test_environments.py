@@ -82,7 +82,12 @@ def test_logs_and_conditions(environment):
 def test_service_is_ready_when_its_port_answers(service):
     import urllib.request
 
-    web = service(command="mkdir /www; echo hello > /www/index.html; httpd -f -p 80 -h /www", port=80)
-    host, port = web.endpoint(80)
-    with urllib.request.urlopen(f"http://{host}:{port}/", timeout=10) as reply:
-        assert reply.read() == b"hello\n"
+    network = {"ports": [81]}
+    command = "mkdir /www; echo hello > /www/index.html; httpd -p 81 -h /www; httpd -f -p 80 -h /www"
+    web = service(command=command, port=80, network=network)
+    assert network == {"ports": [81]}
+    # The port of the service, and that of its specification.
+    for inside in (80, 81):
+        host, port = web.endpoint(inside)
+        with urllib.request.urlopen(f"http://{host}:{port}/", timeout=10) as reply:
+            assert reply.read() == b"hello\n"

@@ -14,13 +14,15 @@ HERE = str(Path(__file__).parent.parent)
 
 
 @pytest.fixture
-def project(pytester, monkeypatch, tmp_path):
+def project(pytester, pytestconfig, monkeypatch, tmp_path):
     """A project whose environments are in a directory of their own."""
     (tmp_path / "environments").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "environments"))
     monkeypatch.setenv("ISOLATE_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.setenv("PYTHONPATH", HERE)
-    pytester.makeconftest("pytest_plugins = ['pytest_isolation']\n")
+    # An installed plugin is found by itself, and cannot be named again.
+    is_installed = pytestconfig.pluginmanager.has_plugin("isolation")
+    pytester.makeconftest("" if is_installed else "pytest_plugins = ['pytest_isolation']\n")
     pytester.environments = tmp_path / "environments"
     return pytester
 
