@@ -372,19 +372,30 @@ def pytest_unconfigure(config):
         connection.close()
 
 
+def several(names):
+    """One name is a list with this name."""
+    return [names] if isinstance(names, str) else list(names)
+
+
+def check(mark):
+    if mark.args or "engine" in mark.kwargs:
+        text = "the mark isolation takes names only: engines=[...], images=[...], image=..., keys of a specification"
+        pytest.fail(text, pytrace=False)
+
+
 def engines_of(config, marks):
     if config.getoption("--isolation-engine"):
         return config.getoption("--isolation-engine")
     for mark in marks:
         if mark.kwargs.get("engines"):
-            return list(mark.kwargs["engines"])
+            return several(mark.kwargs["engines"])
     return config.getini("isolation_engines") or ["auto"]
 
 
 def images_of(config, marks):
     for mark in marks:
         if mark.kwargs.get("images"):
-            return list(mark.kwargs["images"])
+            return several(mark.kwargs["images"])
         if mark.kwargs.get("image"):
             return [mark.kwargs["image"]]
     return [config.getoption("--isolation-image")]
@@ -394,6 +405,8 @@ def pytest_generate_tests(metafunc):
     if "isolation_engine" not in metafunc.fixturenames:
         return
     marks = list(metafunc.definition.iter_markers("isolation"))
+    for mark in marks:
+        check(mark)
     engines, images = engines_of(metafunc.config, marks), images_of(metafunc.config, marks)
     pairs = list(itertools.product(engines, images))
     names = [engine if len(images) == 1 else f"{engine}-{image}" for engine, image in pairs]

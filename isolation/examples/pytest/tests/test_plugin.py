@@ -51,6 +51,35 @@ def test_engines_and_images_are_parameters(project):
     assert left(project) == []
 
 
+def test_one_engine_is_a_list_with_it(project):
+    project.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.isolation(engines="basic", images="a")
+        def test_one(environment):
+            assert environment.engine == "basic"
+        """
+    )
+    run(project).assert_outcomes(passed=1)
+
+
+@pytest.mark.parametrize("wrong", ["'basic'", "engine='basic'"])
+def test_mark_with_other_arguments_is_an_error(project, wrong):
+    project.makepyfile(
+        f"""
+        import pytest
+
+        @pytest.mark.isolation({wrong})
+        def test_one(environment):
+            raise AssertionError("not reached")
+        """
+    )
+    result = run(project)
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*the mark isolation takes names only: engines=*"])
+
+
 def test_missing_feature_is_a_skip_with_its_reason(project):
     project.makepyfile(
         """
