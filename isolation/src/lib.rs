@@ -87,7 +87,7 @@ pub use engine::instance::{
 };
 #[cfg(unix)]
 pub use engine::saves::Saves;
-pub use engine::values::{CapabilityValues, DiskLimitKind};
+pub use engine::values::{CapabilityValues, DiskLimitKind, MetricsKind};
 pub use engine::volumes::{GroupVolumeRequest, ProvidedVolume, VolumeGuard};
 pub use engine::watch::{Health, Observed, Report, Reports, Watching};
 pub use engine::{Availability, Engine, Leftover, NewEnvironment, Opened, Probe};

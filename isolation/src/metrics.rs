@@ -46,6 +46,11 @@ pub struct MetricsSample {
     /// CPU time, and its memory stays in use.
     #[serde(default)]
     pub is_paused: bool,
+    /// Whether the values are sums over the processes that run now, without a control group:
+    /// [`MetricsKind::Approximate`](crate::MetricsKind::Approximate). Ended processes are then
+    /// counted only in part.
+    #[serde(default)]
+    pub is_approximate: bool,
 }
 
 impl MetricsSample {
@@ -65,6 +70,7 @@ impl MetricsSample {
             disk_written: 0,
             paused: Duration::ZERO,
             is_paused: false,
+            is_approximate: false,
         }
     }
 

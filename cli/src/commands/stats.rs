@@ -16,7 +16,9 @@ use crate::table::table;
 
 /// Show the resources that running and paused environments use
 ///
-/// CPU is the usage since the previous sample, in percent of one CPU.
+/// CPU is the usage since the previous sample, in percent of one CPU. A `~` marks values that are
+/// sums over the processes that run, because this user may create no control group (cgroup) for the
+/// environment: processes that have ended are then counted only in part.
 #[derive(Debug, Args)]
 pub(crate) struct Stats {
     /// Continue with a new sample after each interval, until Ctrl-C
@@ -147,17 +149,18 @@ fn report(rows: &[Row], console: Console, redraw: bool) -> Result<(), CliError> 
 
 fn text(rows: &[Row]) -> String {
     let row = |(id, name, sample, cpus): &Row| {
+        let about = if sample.is_approximate { "~" } else { "" };
         let limit = sample.memory_limit.map_or("-".to_owned(), size);
         [
             id.clone(),
             name.clone(),
             match cpus {
                 _ if sample.is_paused => "paused".to_owned(),
-                Some(cpus) => format!("{:.1}%", cpus * 100.0),
+                Some(cpus) => format!("{about}{:.1}%", cpus * 100.0),
                 None => "-".to_owned(),
             },
-            format!("{} / {limit}", size(sample.memory)),
-            sample.processes.to_string(),
+            format!("{about}{} / {limit}", size(sample.memory)),
+            format!("{about}{}", sample.processes),
             format!(
                 "{} / {}",
                 size(sample.network_received),
@@ -226,6 +229,15 @@ mod tests {
         let text = text(&[row]);
         let last: Vec<_> = text.lines().last().unwrap().split_whitespace().collect();
         assert_eq!(last[..6], ["id", "web", "-", "0B", "/", "-"]);
+    }
+
+    #[test]
+    fn row_of_approximate_values_says_so() {
+        let mut sample = MetricsSample::new(SystemTime::UNIX_EPOCH);
+        sample.is_approximate = true;
+        let text = text(&[("id".into(), "web".into(), sample, Some(0.5))]);
+        let last: Vec<_> = text.lines().last().unwrap().split_whitespace().collect();
+        assert_eq!(last[2..7], ["~50.0%", "~0B", "/", "-", "~0"]);
     }
 
     #[test]

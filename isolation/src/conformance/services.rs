@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::subject::{Outcome, Subject, equal, refused, sh};
 use crate::command::Command;
 use crate::engine::capabilities::Feature;
+use crate::engine::values::MetricsKind;
 use crate::environment::Environment;
 use crate::logs::{LogOptions, OutputStream};
 use crate::spec::main_process::Main;
@@ -110,6 +111,10 @@ pub(super) async fn metrics(subject: &Subject<'_>) -> Outcome {
     }
     let (first, second) = (environment.metrics().await?, environment.metrics().await?);
     super::subject::ensure(second.cpu_time >= first.cpu_time, "the CPU time decreased")?;
+    if let Some(kind) = subject.capabilities.values().metrics {
+        let approximate = kind == MetricsKind::Approximate;
+        equal("approximate metrics", first.is_approximate, approximate)?;
+    }
     environment.stop(Duration::ZERO).await?;
     refused(
         "metrics after the stop",

@@ -26,6 +26,28 @@ impl fmt::Display for DiskLimitKind {
     }
 }
 
+/// How the resource usage of an environment is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum MetricsKind {
+    /// The kernel counts for the environment, ended processes included.
+    Exact,
+    /// The values are sums over the processes that run. The CPU time of an ended process is counted
+    /// if a process of the environment waited for it, or if an earlier sample has seen it.
+    Approximate,
+}
+
+impl fmt::Display for MetricsKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Exact => "exact",
+            Self::Approximate => "approximate",
+        })
+    }
+}
+
 /// The values of an engine on its machine. An unknown value is missing.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -47,6 +69,9 @@ pub struct CapabilityValues {
     /// state of the environment then shows it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub disk_limit: Option<DiskLimitKind>,
+    /// How metrics are measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<MetricsKind>,
 }
 
 impl CapabilityValues {

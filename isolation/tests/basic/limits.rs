@@ -5,7 +5,7 @@ use std::time::Duration;
 use isolation::engines::basic::BasicEngine;
 use isolation::{
     Command, DiskLimitKind, EngineChoice, Environment, EnvironmentSpec, ErrorKind, EventKind, Feature,
-    Manager, Registry, ResourceLimits, Status,
+    Manager, MetricsKind, Registry, ResourceLimits, Status,
 };
 
 fn manager(base: &std::path::Path) -> Manager {
@@ -71,6 +71,31 @@ async fn command_above_the_memory_limit_is_killed() {
     assert!(groups(&id) > 0);
     environment.destroy().await.unwrap();
     assert_eq!(groups(&id), 0, "a control group is left");
+}
+
+/// Where this user may create no control group, the processes are counted.
+#[tokio::test]
+async fn usage_is_measured_without_a_group() {
+    let base = tempfile::tempdir().unwrap();
+    let manager = manager(base.path());
+    let probe = manager.registry().get("basic").unwrap().probe().await;
+    let kind = probe.capabilities.values().metrics.unwrap();
+    let choice = EngineChoice::Named("basic".into());
+    let environment = manager.create(&choice, EnvironmentSpec::default()).await.unwrap();
+    let idle = environment.metrics().await.unwrap();
+    assert_eq!(idle.is_approximate, kind == MetricsKind::Approximate);
+    assert_eq!((idle.processes, idle.memory_limit), (0, None));
+    let script = "sleep 1000 >/dev/null 2>&1 & echo $!";
+    let pid = environment.run(Command::shell(script)).await.unwrap();
+    let sample = environment.metrics().await.unwrap();
+    assert!(sample.processes >= 1 && sample.memory > 0, "{sample:?}");
+    assert_eq!(environment.metrics_history().len(), 2);
+    let end = format!("kill -9 {}", pid.stdout_text());
+    assert!(environment.run(Command::shell(end)).await.unwrap().exit.success());
+    while environment.metrics().await.unwrap().processes > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    environment.destroy().await.unwrap();
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ mod images; // images without a daemon
 mod isolation_inside; // what cannot be seen and done from inside
 mod layouts; // layouts of OCI and of `docker save`
 mod main_process; // the program of an image
+mod metrics; // the resource usage, exact and approximate
 mod owner; // the end of the owner, and other processes
 mod packages; // package managers, played by scripts
 mod ports; // published ports

@@ -78,13 +78,17 @@ fn text(names: [&str; 2], probes: [&Probe; 2]) -> String {
     text
 }
 
-fn values(sides: [&Capabilities; 2]) -> [[String; 4]; 5] {
+fn values(sides: [&Capabilities; 2]) -> [[String; 4]; 6] {
     let number = |value: Option<u64>| value.map_or_else(|| "-".to_owned(), |value| value.to_string());
     let list = |words: &[String]| match words {
         [] => "-".to_owned(),
         words => words.join(", "),
     };
     let disk = |side: &Capabilities| match side.values().disk_limit {
+        Some(kind) => kind.to_string(),
+        None => "-".to_owned(),
+    };
+    let metrics = |side: &Capabilities| match side.values().metrics {
         Some(kind) => kind.to_string(),
         None => "-".to_owned(),
     };
@@ -104,6 +108,7 @@ fn values(sides: [&Capabilities; 2]) -> [[String; 4]; 5] {
             sides.map(|side| list(&side.values().network_modes)),
         ),
         row("disk limits", sides.map(disk)),
+        row("measurements", sides.map(metrics)),
     ]
 }
 

@@ -7,7 +7,7 @@ use engine_api::system::{Info, Ping};
 
 use super::platform::{self, Platform};
 use crate::engine::capabilities::{Capabilities, Feature, IsolationLevel};
-use crate::engine::values::CapabilityValues;
+use crate::engine::values::{CapabilityValues, MetricsKind};
 use crate::spec::network::OF_ENVIRONMENT;
 
 /// Why a daemon of Windows containers cannot be used.
@@ -216,7 +216,10 @@ pub(super) fn everything() -> Capabilities {
 fn values() -> CapabilityValues {
     let package_managers = ["pip", "uv", "apt", "apk", "npm"];
     let network_modes = ["default", "none", "private", "named", OF_ENVIRONMENT];
-    CapabilityValues::default().with(&package_managers, &network_modes)
+    CapabilityValues {
+        metrics: Some(MetricsKind::Exact),
+        ..CapabilityValues::default().with(&package_managers, &network_modes)
+    }
 }
 
 #[cfg(test)]

@@ -62,5 +62,5 @@ pub(crate) fn capabilities() -> Capabilities {
             "there is no main process; the output of a command is read from the command",
         );
     let values = CapabilityValues::of_this_machine().with(&[], &["host"]);
-    Cgroup::add_to(all).with_values(values.with_supervised_disk())
+    Cgroup::add_to(all.with_values(values.with_supervised_disk()))
 }

@@ -75,6 +75,12 @@ impl EnvironmentProcesses {
         0
     }
 
+    /// The PIDs of every process.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn pids(&self) -> Vec<i32> {
+        Vec::new()
+    }
+
     /// Whether a process runs.
     #[cfg(not(target_os = "linux"))]
     pub(crate) fn any(&self) -> bool {
@@ -117,6 +123,11 @@ mod linux {
             let skipped = |process: &Process| Pid::from_raw(process.group).is_some_and(&skip);
             let chosen = found.filter(|process| !skipped(process));
             chosen.filter(|process| process.signal(signal)).count()
+        }
+
+        /// The PIDs of every process.
+        pub(crate) fn pids(&self) -> Vec<i32> {
+            self.find().iter().map(|process| process.pid).collect()
         }
 
         /// Whether a process runs.

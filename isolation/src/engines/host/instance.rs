@@ -10,6 +10,7 @@ use super::cgroup::Cgroup;
 use super::directory::{Directory, Note};
 use super::environment_processes::EnvironmentProcesses;
 use super::process_group::ProcessGroups;
+use super::process_usage::ProcessUsage;
 use super::setup::{Plain, Setup};
 use super::watcher::Watcher;
 use super::{blocking, paths, process};
@@ -52,7 +53,9 @@ pub(crate) struct HostInstance {
     journal: Journal,
     created: Option<u64>,
     /// Its control group, if this user may create one.
-    cgroup: Option<Cgroup>,
+    pub(super) cgroup: Option<Cgroup>,
+    /// What was measured without a control group.
+    pub(super) usage: Arc<ProcessUsage>,
     /// Ends all processes when this process exits, unless the environment is kept.
     watcher: Mutex<Option<Watcher>>,
 }
@@ -83,6 +86,7 @@ impl HostInstance {
             journal: new.context.journal().clone(),
             created: summary::now(),
             cgroup: None,
+            usage: Arc::default(),
             watcher: Mutex::new(None),
         };
         made.cgroup = Cgroup::create(&made.id, &made.spec.limits)?;
@@ -123,6 +127,7 @@ impl HostInstance {
             released: AtomicBool::new(true),
             creator: Creator::this_process(),
             journal: context.journal().clone(),
+            usage: Arc::default(),
             watcher: Mutex::new(None),
         };
         opened.working_dir = opened.specified_working_dir()?;
@@ -196,7 +201,7 @@ impl HostInstance {
         )
     }
 
-    fn processes(&self) -> EnvironmentProcesses {
+    pub(super) fn processes(&self) -> EnvironmentProcesses {
         EnvironmentProcesses::of(&self.id, self.directory.path()).with_cgroup(self.cgroup.clone())
     }
 
@@ -337,7 +342,7 @@ impl Instance for HostInstance {
     }
 
     fn metrics(&self) -> Option<&dyn Metrics> {
-        self.cgroup.as_ref().map(|group| group as &dyn Metrics)
+        super::metrics::of(self)
     }
 
     fn disk_usage(&self) -> Option<&dyn DiskUsage> {

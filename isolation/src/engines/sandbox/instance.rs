@@ -32,6 +32,7 @@ use crate::engine::saves::Saves;
 use crate::engines::host::blocking;
 use crate::engines::host::cgroup::Cgroup;
 use crate::engines::host::directory::{Directory, Note};
+use crate::engines::host::process_usage::ProcessUsage;
 use crate::engines::shell::KnownPrograms;
 use crate::environment::id::EnvironmentId;
 use crate::environment::name::Name;
@@ -55,6 +56,7 @@ pub(super) struct SandboxInstance {
     pub(super) directory: Directory,
     pub(super) sandbox: Arc<Sandboxed>,
     known: Arc<Mutex<KnownPrograms>>,
+    pub(super) usage: Arc<ProcessUsage>,
     pub(super) released: AtomicBool,
     creator: Creator,
     journal: Journal,
@@ -128,6 +130,7 @@ impl SandboxInstance {
             directory,
             sandbox: Arc::new(sandbox),
             known: Arc::default(),
+            usage: Arc::default(),
             released: AtomicBool::new(released),
             creator: Creator::this_process(),
             journal: context.journal().clone(),
@@ -355,7 +358,7 @@ impl Instance for SandboxInstance {
     }
 
     fn metrics(&self) -> Option<&dyn Metrics> {
-        self.sandbox.cgroup.as_ref().map(|group| group as &dyn Metrics)
+        super::metrics::of(self)
     }
 
     fn disk_usage(&self) -> Option<&dyn DiskUsage> {

@@ -27,7 +27,8 @@
 //! output is kept in two files, which have no limit and no times of lines. It gets the signal of
 //! the image to stop, and then its grace period.
 //!
-//! Limits of memory, CPU and processes hold where this user may create control groups. A disk limit
+//! Limits of memory, CPU and processes hold where this user may create control groups. Elsewhere
+//! metrics are approximate: [`MetricsKind`](crate::MetricsKind). A disk limit
 //! is supervised: see [`DiskLimitKind`](crate::DiskLimitKind).
 //!
 //! An environment is not a virtual machine: its programs use the kernel of this machine, and an
@@ -72,6 +73,7 @@ mod main_log;
 mod main_process;
 mod main_state;
 mod mapped;
+mod metrics;
 mod native_program;
 mod options;
 mod pause;

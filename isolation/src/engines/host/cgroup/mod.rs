@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 
 use self::hierarchies::{Controller, Hierarchies, Version};
 use crate::engine::capabilities::Capabilities;
+use crate::engines::host::process_usage;
 use crate::environment::id::EnvironmentId;
 use crate::error::{Error, Result};
 use crate::spec::limits::ResourceLimits;
@@ -49,14 +50,21 @@ pub(crate) struct Cgroup {
 }
 
 impl Cgroup {
-    /// Adds the features that a control group has here, or the reason why one is missing.
+    /// Adds the features that a control group has here, or the reason why one is missing. Without a
+    /// group, metrics are approximate.
     pub(crate) fn add_to(capabilities: Capabilities) -> Capabilities {
-        match Hierarchies::of_this_process() {
+        process_usage::complete(match Hierarchies::of_this_process() {
             Ok(found) => found.add_to(capabilities),
             Err(why) => hierarchies::FEATURES
                 .iter()
                 .fold(capabilities, |all, (feature, _)| all.without(*feature, &why)),
-        }
+        })
+    }
+
+    /// Whether it measures the usage of CPU, memory and processes.
+    pub(crate) fn measures(&self) -> bool {
+        let needed = [Controller::Memory, Controller::Cpuacct, Controller::Pids];
+        needed.iter().all(|one| self.directory(*one).is_some())
     }
 
     /// Creates the group of an environment with these limits, if this user may create groups;
