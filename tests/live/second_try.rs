@@ -39,7 +39,7 @@ fn isolate(docker: &Docker, arguments: &[&str]) -> (Output, usize) {
         .args(["--host", &docker.address()])
         .args(arguments)
         .env("DOCKER_CONFIG", home.path())
-        .env("XDG_STATE_HOME", home.path())
+        .env("ISOLATE_STATE_DIR", home.path().join("state"))
         .env("PATH", path)
         .env_remove("DOCKER_AUTH_CONFIG")
         .output();

@@ -285,3 +285,17 @@ fn rules_find_what_they_forbid() {
     let found: Vec<_> = paths("see `a/b.rs`, `a b/c`, `x/NAME.rs` and `d/`").collect();
     assert_eq!(found, ["a/b.rs", "d/"]);
 }
+
+/// `.cargo/config.toml` sets the directory. Without it, tests would write to the journal of the
+/// user, read it, and remove what is left of the user's own environments.
+#[test]
+fn journal_of_tests_is_not_that_of_the_user() {
+    let directory = std::env::var_os("ISOLATE_STATE_DIR").map(PathBuf::from);
+    let directory = directory.filter(|directory| directory.is_absolute());
+    let directory = directory.expect("run the tests with cargo: it sets ISOLATE_STATE_DIR");
+    let usual = [("XDG_STATE_HOME", "isolate"), ("HOME", ".local/state/isolate")];
+    for (variable, below) in usual {
+        let usual = std::env::var_os(variable).map(|value| Path::new(&value).join(below));
+        assert_ne!(usual.as_ref(), Some(&directory), "{variable}");
+    }
+}

@@ -35,7 +35,7 @@ fn isolate(subject: &Subject, home: &Path, arguments: &[&str]) -> Command {
         .args(["--host", &subject.docker.address(), "build"])
         .args(arguments)
         .env("DOCKER_CONFIG", home)
-        .env("XDG_STATE_HOME", home)
+        .env("ISOLATE_STATE_DIR", home.join("state"))
         .env("BUILD_SECRET", IN_VARIABLE)
         .env_remove("DOCKER_AUTH_CONFIG")
         .kill_on_drop(true);
