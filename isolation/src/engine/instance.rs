@@ -147,6 +147,12 @@ pub trait Instance: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Whether the network of another environment, which this one has, lasts while this one runs.
+    /// Otherwise this one is started again after each start of the other one.
+    fn keeps_network(&self) -> bool {
+        false
+    }
+
     /// The size of its files, if it has a disk limit that the engine does not enforce.
     fn disk_usage(&self) -> Option<&dyn DiskUsage> {
         None

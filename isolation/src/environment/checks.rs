@@ -7,7 +7,7 @@ use super::status::Status;
 use crate::engine::capabilities::{Capabilities, Feature, IsolationLevel, MissingFeature};
 use crate::error::{Error, ErrorKind, Result};
 use crate::spec::EnvironmentSpec;
-use crate::spec::network::OF_ENVIRONMENT;
+use crate::spec::network::{NetworkMode, OF_ENVIRONMENT};
 
 /// Fails unless the engine supports all these features; the error lists every missing one.
 pub(crate) fn features(engine: &str, has: &Capabilities, required: &BTreeSet<Feature>) -> Result<()> {
@@ -19,7 +19,7 @@ pub(crate) fn features(engine: &str, has: &Capabilities, required: &BTreeSet<Fea
 
 /// Fails unless the engine supports everything that the specification needs.
 pub(crate) fn specification(engine: &str, has: &Capabilities, spec: &EnvironmentSpec) -> Result<()> {
-    features(engine, has, &spec.required_features())?;
+    features(engine, has, &needed(has, spec))?;
     let shares = spec.network.shares_with().is_some();
     let modes = &has.values().network_modes;
     match shares && !modes.iter().any(|mode| mode == OF_ENVIRONMENT) {
@@ -31,6 +31,21 @@ pub(crate) fn specification(engine: &str, has: &Capabilities, spec: &Environment
             }],
         )),
         false => Ok(()),
+    }
+}
+
+/// The features that the specification needs. An engine without named networks may have the mode of
+/// its network.
+fn needed(has: &Capabilities, spec: &EnvironmentSpec) -> BTreeSet<Feature> {
+    let modes = &has.values().network_modes;
+    let mode = spec.network.mode_without_networks();
+    match mode.is_some_and(|mode| modes.iter().any(|one| one == mode)) && !has.has(Feature::Networks) {
+        true => {
+            let mut other = spec.clone();
+            other.network.mode = NetworkMode::Default;
+            other.required_features()
+        }
+        false => spec.required_features(),
     }
 }
 
@@ -118,6 +133,25 @@ mod tests {
         let able = networks.with_values(CapabilityValues::default().with(&[], &["default", OF_ENVIRONMENT]));
         specification("able", &able, &spec).unwrap();
         specification("bare", &able, &EnvironmentSpec::default()).unwrap();
+    }
+
+    #[test]
+    fn mode_of_an_engine_needs_no_named_networks() {
+        let values = CapabilityValues::default().with(&[], &["private", OF_ENVIRONMENT]);
+        let able = Capabilities::new(IsolationLevel::Container).with_values(values);
+        let bare = Capabilities::new(IsolationLevel::Container);
+        for (network, is_able) in [
+            (r#"{"mode": "private", "aliases": ["db"]}"#, true),
+            (r#"{"mode": {"environment": "0123"}}"#, true),
+            (r#"{"mode": {"named": "other"}}"#, false),
+            (r#"{"mode": "private", "internal": true}"#, false),
+            (r#"{"mode": "private", "dns": ["10.0.0.1"]}"#, false),
+        ] {
+            let spec = EnvironmentSpec::from_json(&format!(r#"{{"network": {network}}}"#)).unwrap();
+            let refused = specification("able", &able, &spec).err();
+            assert_eq!(refused.is_none(), is_able, "{network}: {refused:?}");
+            assert!(specification("bare", &bare, &spec).is_err(), "{network}");
+        }
     }
 
     #[test]

@@ -79,7 +79,9 @@ impl Tracked {
         let others: Vec<Arc<Shared>> = state.known.iter().filter_map(Weak::upgrade).collect();
         state.known.push(Arc::downgrade(shared));
         drop(state);
-        let shares = |one: &Shared, other: &Shared| one.spec.network.shares_with() == Some(other.id.as_str());
+        let shares = |one: &Shared, other: &Shared| {
+            one.spec.network.shares_with() == Some(other.id.as_str()) && !one.instance.keeps_network()
+        };
         for other in &others {
             if shares(shared, other) {
                 other.sharing.add(shared);

@@ -22,7 +22,7 @@ use crate::journal::leases::Lock;
 use crate::spec::EnvironmentSpec;
 use crate::spec::main_process::Main;
 use crate::spec::membership::Membership;
-use crate::spec::network::NetworkMode;
+use crate::spec::network::{NetworkMode, OF_ENVIRONMENT, PRIVATE};
 use crate::spec::wait_for::WaitFor;
 
 /// The time that the processes of a failed group may take to exit.
@@ -47,8 +47,9 @@ impl Manager {
     /// Creates and starts a group. All its environments are created first. Then each one starts
     /// when its dependencies have the required state, at the same time where possible.
     ///
-    /// On engines with networks, the group gets its own network, on which each service has its name
-    /// as alias. Services that name a network use that network.
+    /// On `docker` and `sandbox`, the group gets its own network, on which each service has its name
+    /// as alias. Services that name a network use that network. On `sandbox`, services have the same
+    /// ports, too: one that two services name is a [`Conflict`](ErrorKind::Conflict).
     ///
     /// # Errors
     ///
@@ -182,6 +183,13 @@ impl Manager {
             .collect();
         members.sort_by_key(|(name, _)| ranks[name]);
         let has_networks = selection.capabilities.has(Feature::Networks);
+        if !has_networks && has_group_network(selection) {
+            for (_, member) in &mut members {
+                if member.network.mode == NetworkMode::Default {
+                    member.network.mode = NetworkMode::Private;
+                }
+            }
+        }
         let on_network = |(_, member): &(&str, EnvironmentSpec)| {
             has_networks
                 && matches!(member.network.mode, NetworkMode::Default | NetworkMode::Private)
@@ -271,6 +279,15 @@ impl Manager {
             environment,
         })
     }
+}
+
+/// Whether private networks of the members of a group are one network, on an engine without named
+/// networks.
+fn has_group_network(selection: &Selection) -> bool {
+    let modes = &selection.capabilities.values().network_modes;
+    [PRIVATE, OF_ENVIRONMENT]
+        .iter()
+        .all(|mode| modes.iter().any(|one| one == mode))
 }
 
 /// Starts every service when its dependencies have the required state.

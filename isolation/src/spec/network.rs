@@ -93,6 +93,8 @@ pub enum NetworkMode {
     /// [`inspect`](crate::Environment::inspect) of the other one if that has stopped meanwhile, and
     /// a restart by another process only during a [`Manager::watch`](crate::Manager::watch);
     /// without it, restart this one, too.
+    ///
+    /// On `sandbox`, the network lasts while one of the two runs, and nothing is started again.
     Environment(String),
 }
 
@@ -100,6 +102,9 @@ pub enum NetworkMode {
 ///
 /// [`CapabilityValues::network_modes`]: crate::CapabilityValues::network_modes
 pub(crate) const OF_ENVIRONMENT: &str = "environment";
+
+/// That of [`NetworkMode::Private`].
+pub(crate) const PRIVATE: &str = "private";
 
 /// The network of the machine of the daemon, which an environment has in place of its own.
 pub(crate) const HOST: &str = "host";
@@ -258,6 +263,18 @@ impl NetworkSpec {
             NetworkMode::Named(name) => {
                 self.own.contains_key(name) || !WITHOUT_NAMES.contains(&name.as_str())
             }
+        }
+    }
+
+    /// The text of its mode in [`CapabilityValues::network_modes`], if engines without networks can
+    /// have it.
+    ///
+    /// [`CapabilityValues::network_modes`]: crate::CapabilityValues::network_modes
+    pub(crate) fn mode_without_networks(&self) -> Option<&'static str> {
+        match self.mode {
+            NetworkMode::Private => Some(PRIVATE),
+            NetworkMode::Environment(_) => Some(OF_ENVIRONMENT),
+            NetworkMode::Default | NetworkMode::None | NetworkMode::Named(_) => None,
         }
     }
 

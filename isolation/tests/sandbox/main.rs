@@ -10,6 +10,7 @@ mod attached; // a main process whose program is missing
 mod disk_limit; // disk limits, which are supervised
 mod distribution_python; // packages where the interpreter belongs to the distribution
 mod engine; // the behaviour of every engine, also as an ordinary user
+mod group_network; // services of a group reach each other
 mod image_lock; // the lock of an environment with an image
 mod images; // images without a daemon
 mod isolation_inside; // what cannot be seen and done from inside
@@ -21,6 +22,7 @@ mod packages; // package managers, played by scripts
 mod ports; // published ports
 mod registry; // images from a registry
 mod registry_refusals; // registries that refuse, or answer what is no image
+mod shared_network; // members that fail or leave, and the network of another environment
 mod snapshots; // forks and snapshots
 mod states; // changes by other processes, kinds of files, directories that cannot be used
 mod support; // an engine with a directory of its own

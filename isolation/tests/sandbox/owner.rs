@@ -11,7 +11,7 @@ use crate::support::{Fixture, as_ordinary_user, base, manager, manager_with_stat
 
 /// The processes of environments in this directory: those that see its files mounted, and the outer
 /// ones.
-fn running(base: &Path) -> Vec<String> {
+pub(crate) fn running(base: &Path) -> Vec<String> {
     let name = base.file_name().unwrap().to_str().unwrap();
     let entries = fs::read_dir("/proc").unwrap().flatten();
     let pids = entries.filter(|entry| entry.file_name().to_string_lossy().parse::<u32>().is_ok());
@@ -26,7 +26,7 @@ fn running(base: &Path) -> Vec<String> {
 }
 
 /// Waits until nothing runs.
-fn until_nothing_runs(base: &Path) {
+pub(crate) fn until_nothing_runs(base: &Path) {
     let until = Instant::now() + Duration::from_secs(60);
     while !running(base).is_empty() {
         assert!(Instant::now() < until, "left: {:?}", running(base));

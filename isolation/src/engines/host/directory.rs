@@ -144,6 +144,24 @@ impl Directory {
         Ok(found)
     }
 
+    /// The directories of the environments of an engine in `base` that belong to this user, also of
+    /// those whose creation is not complete.
+    pub(crate) fn all(engine: &str, base: &Path) -> Result<Vec<Self>> {
+        let entries = fs::read_dir(base).map_err(|e| Error::io("list", base, e))?;
+        let prefix = format!("{PREFIX}{engine}-");
+        let is_one = |name: &str| {
+            let id = name.strip_prefix(&prefix);
+            id.is_some_and(|id| id.parse::<EnvironmentId>().is_ok())
+        };
+        let named = entries
+            .flatten()
+            .filter(|entry| entry.file_name().to_str().is_some_and(is_one));
+        let mut found: Vec<PathBuf> = named.map(|entry| entry.path()).collect();
+        found.retain(|path| is_ours(path));
+        found.sort();
+        Ok(found.into_iter().map(|path| Self { path }).collect())
+    }
+
     /// The path of the directory of an environment in `base`, also if it does not exist.
     pub(crate) fn path_of(engine: &str, base: &Path, id: &EnvironmentId) -> PathBuf {
         fs::canonicalize(base)

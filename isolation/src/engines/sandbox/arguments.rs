@@ -101,8 +101,8 @@ pub(super) struct Sandbox<'a> {
     pub(super) main: &'a [PathBuf],
     /// Whether there is a filter of system calls.
     pub(super) is_filtered: bool,
-    /// Whether it uses the network of this machine.
-    pub(super) host_network: bool,
+    /// Whether a network is created for it.
+    pub(super) new_network: bool,
     pub(super) mounts: &'a [Mount],
 }
 
@@ -115,6 +115,13 @@ impl Arguments {
             // It waits on the owner's pipe until the users are mapped, or the owner has ended.
             arguments.add(["--userns-block-fd", "0"]);
         }
+        arguments
+    }
+
+    /// The user namespace in which `bwrap` itself runs, whose users are mapped.
+    pub(super) fn in_user_namespace() -> Self {
+        let mut arguments = Self::default();
+        arguments.add(["--info-fd", INFO]);
         arguments
     }
 
@@ -163,7 +170,7 @@ impl Arguments {
             pipes: base,
             main: &[],
             is_filtered: false,
-            host_network: false,
+            new_network: true,
             mounts: &[],
         });
         self.add(["--tmpfs", "/"]);
@@ -193,7 +200,7 @@ impl Arguments {
             "--unshare-uts",
             "--unshare-cgroup-try",
         ]);
-        if !sandbox.host_network {
+        if sandbox.new_network {
             self.add(["--unshare-net"]);
         }
         self.add(["--hostname", sandbox.hostname, "--new-session", "--as-pid-1"]);
@@ -294,7 +301,7 @@ pub(super) fn merged() -> impl Iterator<Item = (&'static str, PathBuf)> {
 mod tests {
     use super::*;
 
-    fn arguments(identity: Identity, host_network: bool, mounts: &[Mount]) -> Vec<String> {
+    fn arguments(identity: Identity, new_network: bool, mounts: &[Mount]) -> Vec<String> {
         let sandbox = Sandbox {
             identity,
             hostname: "host",
@@ -303,7 +310,7 @@ mod tests {
             pipes: Path::new("/e/pipes"),
             main: &[],
             is_filtered: true,
-            host_network,
+            new_network,
             mounts,
         };
         let words = Arguments::user_namespace(identity)
@@ -322,7 +329,7 @@ mod tests {
             Identity::Range { first: 200_000 },
             Identity::Mapped { first: 100_000 },
         ] {
-            let words = arguments(identity, false, &[]);
+            let words = arguments(identity, true, &[]);
             for word in [
                 "--unshare-user",
                 "--unshare-pid",
@@ -345,7 +352,7 @@ mod tests {
             assert_eq!(text.contains("--userns-block-fd 0"), ranged);
             assert_eq!(text.contains("--cap-add CAP_CHOWN"), ranged);
         }
-        let shared = arguments(Identity::Caller, true, &[]);
+        let shared = arguments(Identity::Caller, false, &[]);
         assert!(!shared.iter().any(|word| word == "--unshare-net"));
     }
 
@@ -361,7 +368,7 @@ mod tests {
             Mount::tmpfs("/scratch", Some(1024)),
             empty,
         ];
-        let text = arguments(Identity::Caller, false, &mounts).join(" ");
+        let text = arguments(Identity::Caller, true, &mounts).join(" ");
         let expected = "--ro-bind /data /in --bind /work /out --size 1024 --perms 1777 --tmpfs /scratch \
                         --perms 1777 --tmpfs /empty --remount-ro /empty";
         assert!(text.contains(expected), "{text}");
@@ -369,7 +376,7 @@ mod tests {
 
     #[test]
     fn volume_has_no_arguments() {
-        let with = |mounts: &[Mount]| arguments(Identity::Caller, false, mounts);
+        let with = |mounts: &[Mount]| arguments(Identity::Caller, true, mounts);
         assert_eq!(with(&[Mount::volume("v", "/data")]), with(&[]));
         assert_ne!(with(&[Mount::tmpfs("/data", None)]), with(&[]));
     }

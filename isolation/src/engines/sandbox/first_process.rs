@@ -55,6 +55,12 @@ impl Process {
         started(self.pid) == Some(self.start)
     }
 
+    /// Its network; `None` if it has ended.
+    pub(super) fn network(self) -> Option<std::path::PathBuf> {
+        let network = fs::read_link(format!("/proc/{}/ns/net", self.pid)).ok()?;
+        self.runs().then_some(network)
+    }
+
     /// The root of the environment, as this machine sees it.
     pub(super) fn root(self) -> std::path::PathBuf {
         format!("/proc/{}/root", self.pid).into()

@@ -29,6 +29,7 @@ use super::identity::Identity;
 use super::layout::Layout;
 use super::script;
 use super::start_report::{LONGEST, child_pid, read};
+use super::users::Users;
 use crate::engines::host::cgroup::Cgroup;
 use crate::error::{Error, Result};
 
@@ -61,13 +62,22 @@ pub(super) struct Holder {
 }
 
 impl Holder {
-    /// Starts the first process, and waits until it takes requests. This blocks.
-    /// Everything that runs in the environment later is in this control group.
-    pub(super) fn start(layout: &Layout, sandbox: &Sandbox<'_>, cgroup: Option<&Cgroup>) -> Result<Self> {
+    /// Starts the first process, in the network of another one if there is one, and waits until it
+    /// takes requests. This blocks. Everything that runs in the environment later is in this control
+    /// group.
+    pub(super) fn start(
+        layout: &Layout,
+        sandbox: &Sandbox<'_>,
+        joined: Option<Process>,
+        cgroup: Option<&Cgroup>,
+    ) -> Result<Self> {
         let control = layout.control();
         let failed = |e| Error::io("create the pipe", &control, e);
         layout.make_pipe(&control).map_err(failed)?;
-        let arguments = Arguments::user_namespace(sandbox.identity);
+        let arguments = match joined {
+            Some(_) => Arguments::in_user_namespace(),
+            None => Arguments::user_namespace(sandbox.identity),
+        };
         let is_overlay = layout.is_overlay();
         let arguments = match is_overlay {
             true => arguments.overlay(layout.top(), sandbox),
@@ -75,7 +85,8 @@ impl Holder {
         };
         let words = arguments.program(["sh", "-c", &script::holder()]);
         let filter = sandbox.is_filtered.then(|| layout.filter());
-        let mut starting = Starting::spawn(&words, sandbox.identity, is_overlay, filter.as_deref(), cgroup)?;
+        let users = Users::joining(sandbox.identity, joined);
+        let mut starting = Starting::spawn(&words, users, is_overlay, filter.as_deref(), cgroup)?;
         let process = starting.until_ready()?;
         if let Some(group) = cgroup {
             group.add(process.pid())?;
@@ -101,7 +112,7 @@ impl Holder {
         let words = Arguments::user_namespace(identity)
             .probe(identity, base)
             .program(["sh", "-c", &format!("echo {IS_READY} >&2; read -r line")]);
-        Starting::spawn(&words, identity, false, None, None)?
+        Starting::spawn(&words, Users::new(identity), false, None, None)?
             .until_ready()
             .map(drop)
     }
@@ -166,7 +177,7 @@ pub(super) struct Starting {
     child: Option<Child>,
     /// The owner's end of the standard input: a socket, which no other process can open.
     lifeline: Option<UnixStream>,
-    identity: Identity,
+    users: Users,
     /// Whether another `bwrap` runs in the user namespace of the first one.
     is_overlay: bool,
     /// The child of `bwrap`, when it has reported it.
@@ -183,7 +194,7 @@ impl Starting {
     /// and closes the inherited descriptors.
     pub(super) fn spawn(
         words: &[OsString],
-        identity: Identity,
+        users: Users,
         is_overlay: bool,
         filter: Option<&Path>,
         cgroup: Option<&Cgroup>,
@@ -204,10 +215,13 @@ impl Starting {
             Some(_) => (format!("{FILTER}<\"$1\" "), "shift\n"),
             None => (String::new(), ""),
         };
+        let enter = users.entering();
         command
             .args([
                 "-c",
-                &format!("exec {closed}{INFO}>&1 {inner}{filtered}>/dev/null\n{shift}exec bwrap \"$@\""),
+                &format!(
+                    "exec {closed}{INFO}>&1 {inner}{filtered}>/dev/null\n{shift}exec {enter}bwrap \"$@\""
+                ),
                 "sh",
             ])
             .args(filter)
@@ -220,7 +234,7 @@ impl Starting {
             .stderr(output.try_clone().map_err(failed)?)
             // Ctrl-C in a terminal is for the owner alone.
             .process_group(0);
-        if let Some(owner) = identity.owner() {
+        if let Some(owner) = users.identity.owner() {
             command.uid(owner.user).gid(owner.group);
         }
         let child = match cgroup {
@@ -230,7 +244,7 @@ impl Starting {
         Ok(Self {
             child: Some(child.map_err(failed)?),
             lifeline: Some(lifeline),
-            identity,
+            users,
             is_overlay,
             inner: None,
             report,
@@ -318,7 +332,7 @@ impl Starting {
 
     /// Maps the users of a new namespace, and lets `bwrap` continue.
     fn map_users(&mut self, child: Process) -> Result<()> {
-        if !self.identity.map(child.pid())? {
+        if self.users.joined.is_some() || !self.users.identity.map(child.pid())? {
             return Ok(());
         }
         let lifeline = self.lifeline.as_mut();

@@ -1,7 +1,7 @@
 //! Which users of this machine the users of an environment are.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
 use crate::files::dir::Owner;
@@ -120,12 +120,17 @@ pub(super) fn why_single() -> String {
     )
 }
 
+/// The file of a program of this machine.
+pub(super) fn find_program(name: &str) -> Option<PathBuf> {
+    let places = super::PATH.split(':').map(Path::new);
+    places.map(|place| place.join(name)).find(|path| path.is_file())
+}
+
 /// The first of the users and groups that the caller may map; an error says why the caller may map
 /// no users.
 fn subordinate_of_caller() -> std::result::Result<u32, String> {
     for program in ["newuidmap", "newgidmap"] {
-        let mut places = super::PATH.split(':').map(Path::new);
-        if !places.any(|place| place.join(program).is_file()) {
+        if find_program(program).is_none() {
             return Err(format!("the program {program} is missing"));
         }
     }

@@ -11,7 +11,6 @@ use super::images::{self, Defaults, Kept};
 use super::layout::{HOME, Layout};
 use super::main_state;
 use super::mapped;
-use super::options::SandboxOptions;
 use super::process::{self, Begun};
 use super::sandboxed::Sandboxed;
 use super::script::Role;
@@ -228,15 +227,10 @@ impl Instance for SandboxInstance {
     fn inspect(&self) -> BoxFuture<'_, Result<InstanceState>> {
         Box::pin(async move {
             let path = self.directory.path().to_string_lossy();
-            let network = if SandboxOptions::of(&self.spec)?.uses_host_network() {
-                "that of this machine"
-            } else {
-                "none"
-            };
             let mut state = InstanceState::new(self.status()?)
                 .with_detail("directory", path)
                 .with_detail("users", self.sandbox.layout.identity().text())
-                .with_detail("network", network);
+                .with_detail("network", self.sandbox.network_text()?);
             if let Some(image) = self.sandbox.layout.kept_image() {
                 let layout = &self.sandbox.layout;
                 let root = match (layout.is_overlay(), layout.has_own_image()) {
@@ -268,8 +262,13 @@ impl Instance for SandboxInstance {
             }
             let (sandbox, released) = (Arc::clone(&self.sandbox), self.released.load(Ordering::Acquire));
             // A new environment runs already.
-            if released || !sandbox.runs_here() {
-                blocking(NAME, move || sandbox.ensure_started(released)).await?;
+            if released || !sandbox.runs_here() || sandbox.shares_network() {
+                let started = move || {
+                    sandbox
+                        .ensure_started(released)
+                        .and_then(|()| sandbox.write_hosts())
+                };
+                blocking(NAME, started).await?;
             }
             self.note(Status::Running)
         })
@@ -359,6 +358,10 @@ impl Instance for SandboxInstance {
 
     fn metrics(&self) -> Option<&dyn Metrics> {
         super::metrics::of(self)
+    }
+
+    fn keeps_network(&self) -> bool {
+        true
     }
 
     fn disk_usage(&self) -> Option<&dyn DiskUsage> {

@@ -9,6 +9,7 @@
 //!   main/                 with a main process: its output, how it began and how it ended, inside
 //!                         /dev/isolation-main
 //!   filter                the system calls that are rejected
+//!   network.json          which network it has, its names there, and its ports
 //!   users                 user 1 of the environment, as this machine has it, if an ordinary user
 //!                         has made an environment with several users
 //!   root/                 the root of the environment
@@ -28,7 +29,6 @@
 
 use std::fs::{self, DirBuilder, Permissions};
 use std::io;
-use std::net::IpAddr;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
@@ -39,7 +39,6 @@ use super::identity::Identity;
 use super::images::{Kept, Restored};
 use crate::engines::host::directory::Directory;
 use crate::error::{Error, Result};
-use crate::spec::network::NetworkSpec;
 
 /// The home directory of the root user, inside.
 pub(super) const HOME: &str = "/root";
@@ -256,32 +255,15 @@ impl Layout {
         made.map_err(|e| Error::io("create the directory", &root, e))
     }
 
-    /// The files that the engine makes in every root: their names in `/etc`, and their texts.
-    pub(super) fn system_files(
-        hostname: &str,
-        network: &NetworkSpec,
-        host_network: bool,
-    ) -> [(&'static str, String); 3] {
-        let resolver = match host_network {
-            true => fs::read_to_string("/etc/resolv.conf").unwrap_or_default(),
-            // Without a network, a program that looks up a name must not wait for long.
-            false => "options timeout:1 attempts:1\n".to_owned(),
-        };
-        [
-            ("hostname", format!("{hostname}\n")),
-            ("hosts", hosts(hostname, network)),
-            ("resolv.conf", resolver),
-        ]
-    }
-
-    /// Creates a root without an image: directories, and the files that every program reads.
-    pub(super) fn make_root(&self, hostname: &str, network: &NetworkSpec, host_network: bool) -> Result<()> {
+    /// Creates a root without an image: directories, and the files that every program reads, with
+    /// those of the engine.
+    pub(super) fn make_root(&self, files: [(&'static str, String); 3]) -> Result<()> {
         let root = self.root();
-        self.try_make_root(hostname, network, host_network)
+        self.try_make_root(files)
             .map_err(|e| Error::io("set up the root", &root, e))
     }
 
-    fn try_make_root(&self, hostname: &str, network: &NetworkSpec, host_network: bool) -> io::Result<()> {
+    fn try_make_root(&self, files: [(&'static str, String); 3]) -> io::Result<()> {
         let root = self.root();
         for (name, mode) in DIRECTORIES {
             self.directory(&root.join(name), mode)?;
@@ -299,7 +281,6 @@ impl Layout {
             ("passwd", users.to_owned()),
             ("group", "root:x:0:\nnogroup:x:65534:\n".to_owned()),
         ];
-        let files = Self::system_files(hostname, network, host_network);
         for (name, text) in own.into_iter().chain(files) {
             let path = root.join("etc").join(name);
             fs::write(&path, text)?;
@@ -355,16 +336,6 @@ impl Layout {
             None => Ok(()),
         }
     }
-}
-
-/// The file `/etc/hosts`.
-fn hosts(hostname: &str, network: &NetworkSpec) -> String {
-    let mut text = format!("127.0.0.1\tlocalhost {hostname}\n::1\tlocalhost\n");
-    for (name, address) in &network.hosts {
-        let address: &IpAddr = address;
-        text.push_str(&format!("{address}\t{name}\n"));
-    }
-    text
 }
 
 #[cfg(test)]

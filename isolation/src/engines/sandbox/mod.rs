@@ -20,6 +20,9 @@
 //! an unknown user inside. Commands then run as the user of the specification or of the image,
 //! which is looked up in the environment.
 //!
+//! The members of a group have one loopback interface and reach each other by name, as an
+//! environment and another one whose network it has. Each port there belongs to one of them.
+//!
 //! A published port of TCP is forwarded by each process that uses the environment, to a program
 //! inside that listens on the loopback interface.
 //!
@@ -75,6 +78,7 @@ mod main_state;
 mod mapped;
 mod metrics;
 mod native_program;
+mod network;
 mod options;
 mod pause;
 mod ports;
@@ -88,8 +92,10 @@ mod script;
 mod snapshot;
 mod start_report;
 mod system_calls;
+mod system_files;
 mod terminal;
 mod user;
+mod users;
 
 use std::any::Any;
 use std::path::{Path, PathBuf};
@@ -118,6 +124,7 @@ use identity::Identity;
 use images::{Defaults, ImageStore};
 use instance::SandboxInstance;
 use layout::Layout;
+use network::NetworkNote;
 pub use options::SandboxOptions;
 use sandboxed::Sandboxed;
 
@@ -198,21 +205,24 @@ impl SandboxEngine {
         };
         check_mounts(new.spec, identity)?;
         let directory = Directory::create(NAME, &self.base, new.id)?;
+        let layout = Layout::of(&directory, identity);
         let prepared = self
             .beginning(new, from, identity, &directory)
             .and_then(|beginning| {
                 main_process::command(&new.spec.main, &beginning.defaults())?;
+                if let Some(network) = NetworkNote::of(&new, &self.base, matches!(from, Origin::Fork(_)))? {
+                    network.write(&layout)?;
+                }
                 Ok((beginning, Cgroup::create(new.id, &new.spec.limits)?))
             });
         let (beginning, cgroup) = match prepared {
             Ok(prepared) => prepared,
             Err(error) => {
-                // The first error counts; the directory is empty.
+                // The first error counts; nothing runs.
                 let _ = directory.remove();
                 return Err(error);
             }
         };
-        let layout = Layout::of(&directory, identity);
         SandboxInstance::create(layout, directory, cgroup, beginning, new).await
     }
 

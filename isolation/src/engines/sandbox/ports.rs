@@ -53,14 +53,10 @@ pub(super) fn listed(spec: &EnvironmentSpec, status: Status) -> Vec<String> {
 }
 
 impl SandboxInstance {
-    fn uses_host_network(&self) -> Result<bool> {
-        Ok(SandboxOptions::of(&self.spec)?.uses_host_network())
-    }
-
     fn of_this_machine(&self) -> Result<Vec<Endpoint>> {
         self.check_exists()?;
         let runs = matches!(self.status()?, Status::Running | Status::Paused);
-        if !runs || !self.uses_host_network()? {
+        if !runs || !self.sandbox.uses_host_network()? {
             return Ok(Vec::new());
         }
         let ports = self.spec.network.ports.iter();
@@ -75,7 +71,7 @@ impl Ports for SandboxInstance {
     }
 
     fn unpublished(&self) -> BoxFuture<'_, Result<Option<IpAddr>>> {
-        let is_host = self.uses_host_network();
+        let is_host = self.sandbox.uses_host_network();
         Box::pin(std::future::ready(
             is_host.map(|is_host| (!is_host).then_some(LOOPBACK.into())),
         ))

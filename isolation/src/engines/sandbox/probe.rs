@@ -18,6 +18,7 @@ use crate::engine::values::CapabilityValues;
 use crate::engines::host::cgroup::Cgroup;
 use crate::engines::host::directory::Directory;
 use crate::error::Error;
+use crate::spec::network::{OF_ENVIRONMENT, PRIVATE};
 
 /// The result of a successful probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,8 +179,8 @@ pub(super) fn capabilities(identity: Identity) -> Capabilities {
     };
     use Feature::{Stdin, Tmpfs, Tty};
     let limit = "the engine does not set this limit; use the engine docker";
-    let network = "an environment has its own loopback interface, or with the option host_network the \
-                   network of this machine";
+    let network = "an environment has its own loopback interface, or that of its group or of another \
+                   environment, or with the option host_network the network of this machine";
     let missing = "not part of this engine; use the engine docker";
     let mut capabilities = Capabilities::new(IsolationLevel::Container)
         .with([
@@ -232,7 +233,12 @@ fn values(identity: Identity) -> CapabilityValues {
         Identity::Caller => &["pip", "uv", "npm"],
         Identity::Range { .. } | Identity::Mapped { .. } => &["pip", "uv", "apt", "apk", "npm"],
     };
-    let values = CapabilityValues::of_this_machine().with(package_managers, &["none", "host"]);
+    // A member of a group starts in the network of another one.
+    let network_modes: &[&str] = match identity::find_program("nsenter") {
+        Some(_) => &["none", "host", PRIVATE, OF_ENVIRONMENT],
+        None => &["none", "host"],
+    };
+    let values = CapabilityValues::of_this_machine().with(package_managers, network_modes);
     values.with_supervised_disk()
 }
 
@@ -275,7 +281,11 @@ mod tests {
         assert_eq!(of(Identity::Caller), "pip uv npm");
         assert_eq!(of(Identity::Mapped { first: 700_000 }), "pip uv apt apk npm");
         let values = capabilities(Identity::Caller).values().clone();
-        assert_eq!(values.network_modes, ["none", "host"]);
+        let modes = values.network_modes.join(" ");
+        assert!(
+            ["none host", "none host private environment"].contains(&modes.as_str()),
+            "{modes}"
+        );
         assert!(values.memory.is_some() && values.cpus.is_some(), "{values:?}");
     }
 

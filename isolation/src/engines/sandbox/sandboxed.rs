@@ -1,11 +1,10 @@
 //! The sandbox of one environment: when its first process runs, and for whom.
 
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rustix::fs::FlockOperation;
 use tokio::io::AsyncReadExt;
 use tokio::net::unix::pipe::OpenOptions;
 use tokio::time::timeout;
@@ -21,6 +20,7 @@ use super::identity::Identity;
 use super::images::Defaults;
 use super::layout::Layout;
 use super::main_state::{self, Seen};
+use super::network::lock;
 use super::options::SandboxOptions;
 use super::system_calls;
 use super::user::{RunAs, User};
@@ -29,7 +29,7 @@ use crate::environment::first::START;
 use crate::environment::id::{EnvironmentId, random_hex};
 use crate::environment::status::Status;
 use crate::error::{Error, ErrorKind, Result};
-use crate::files::copy::{self, Place, Stop};
+use crate::files::copy::{Place, Stop};
 use crate::files::dir::Dir;
 use crate::files::root;
 use crate::spec::EnvironmentSpec;
@@ -74,6 +74,14 @@ impl Sandboxed {
         &self.hostname
     }
 
+    pub(super) fn spec(&self) -> &EnvironmentSpec {
+        &self.spec
+    }
+
+    pub(super) fn uses_host_network(&self) -> Result<bool> {
+        Ok(SandboxOptions::of(&self.spec)?.uses_host_network())
+    }
+
     pub(super) fn has_main(&self) -> bool {
         self.spec.main != Main::Idle
     }
@@ -103,7 +111,7 @@ impl Sandboxed {
             self.ensure_started(false)?;
         }
         if !matches!(beginning, Beginning::New(None)) {
-            self.write_system_files()?;
+            self.write_in_etc(self.system_files()?)?;
         }
         warnings.extend(beginning.warnings(&self.layout));
         Ok(warnings)
@@ -114,9 +122,7 @@ impl Sandboxed {
         match beginning {
             Beginning::New(Some(image)) => self.layout.make_overlay(&image.root())?,
             Beginning::New(None) => {
-                let host_network = SandboxOptions::of(&self.spec)?.uses_host_network();
-                self.layout
-                    .make_root(&self.hostname, &self.spec.network, host_network)?;
+                self.layout.make_root(self.system_files()?)?;
             }
             Beginning::Fork(source) => self.layout.copy_of(source, stop)?,
             Beginning::Saved(state, config) => {
@@ -126,24 +132,8 @@ impl Sandboxed {
         Ok(Vec::new())
     }
 
-    /// Writes the files that the engine makes in the root of an image. The sandbox runs.
-    fn write_system_files(&self) -> Result<()> {
-        let host_network = SandboxOptions::of(&self.spec)?.uses_host_network();
-        let files = Layout::system_files(&self.hostname, &self.spec.network, host_network);
-        self.inside(|| {
-            for (name, text) in files {
-                let place = self.place_in(self.process(), "/etc", true)?;
-                place.make_directory()?;
-                let directory = place.into_directory()?;
-                // The file of the image may be a link, which is replaced.
-                copy::write_file(text.as_bytes(), 0o644, &Place::new(directory, name.into()))?;
-            }
-            Ok(())
-        })
-    }
-
     /// Does something with the files of the running environment, as a user that may create some.
-    fn inside<T: Send>(&self, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    pub(super) fn inside<T: Send>(&self, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
         match self.layout.identity().owner() {
             Some(owner) if self.layout.is_overlay() => as_owner(owner, work),
             _ => work(),
@@ -164,9 +154,9 @@ impl Sandboxed {
 
     /// Starts the first process, unless one runs. It outlives this process if it is released.
     pub(super) fn ensure_started(&self, released: bool) -> Result<()> {
-        let _lock = self.lock()?;
+        let locked = self.lock_network()?;
         if self.process().is_none() {
-            let holder = self.start()?;
+            let holder = self.start_in_network(&locked)?;
             *self.holder() = Some(holder);
             self.make_working_dir()?;
         }
@@ -176,7 +166,9 @@ impl Sandboxed {
         }
     }
 
-    fn start(&self) -> Result<Holder> {
+    /// Starts the first process in the network of another one, or in a new one. The caller has the
+    /// lock.
+    pub(super) fn start(&self, joined: Option<Process>) -> Result<Holder> {
         let top = self.layout.root();
         let has_image = self.layout.has_image();
         if !self.layout.is_overlay() {
@@ -205,9 +197,10 @@ impl Sandboxed {
                 is_filtered: filter.is_some(),
                 pipes: &self.layout.pipes(),
                 main: &main,
-                host_network: SandboxOptions::of(&self.spec)?.uses_host_network(),
+                new_network: joined.is_none() && !self.uses_host_network()?,
                 mounts: &self.spec.mounts,
             },
+            joined,
             self.cgroup.as_ref(),
         )
     }
@@ -248,13 +241,13 @@ impl Sandboxed {
             self.holder().take();
             return Ok(());
         }
-        let _lock = self.lock()?;
+        let _lock = lock(&self.layout)?;
         self.end_locked()
     }
 
     /// Ends every process after the end of the main process, but not those of a later run.
     pub(super) fn end_after_main(&self) -> Result<()> {
-        let _lock = self.lock()?;
+        let _lock = lock(&self.layout)?;
         match main_state::seen(&self.layout)? {
             Seen::Ended(_) => self.end_locked(),
             Seen::NotStarted | Seen::Runs { .. } => Ok(()),
@@ -265,7 +258,7 @@ impl Sandboxed {
     /// that an earlier run has left are killed.
     pub(super) fn begin_main(&self, released: bool) -> Result<bool> {
         {
-            let _lock = self.lock()?;
+            let _lock = lock(&self.layout)?;
             match main_state::seen(&self.layout)? {
                 Seen::Runs { .. } => return Ok(false),
                 Seen::Ended(_) => self.end_locked()?,
@@ -274,6 +267,7 @@ impl Sandboxed {
             main_state::reset(&self.layout, self.cgroup.as_ref())?;
         }
         self.ensure_started(released)?;
+        self.write_hosts()?;
         Ok(true)
     }
 
@@ -287,18 +281,6 @@ impl Sandboxed {
                 "the processes could not be killed within 10 s",
             )),
         }
-    }
-
-    /// Only one process starts or ends the sandbox at a time.
-    fn lock(&self) -> Result<File> {
-        let top = self.layout.top();
-        let failed = |e| Error::io("lock the directory", top, e);
-        let file = match File::open(top) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Err(Error::lost()),
-            opened => opened.map_err(failed)?,
-        };
-        rustix::fs::flock(&file, FlockOperation::LockExclusive).map_err(|e| failed(e.into()))?;
-        Ok(file)
     }
 
     /// Calls `work` with the place of a path inside. A sandbox that does not run is started for
@@ -333,16 +315,17 @@ impl Sandboxed {
         if let Some(process) = self.process() {
             return work(process);
         }
-        let _lock = self.lock()?;
+        let _lock = lock(&self.layout)?;
         // Another process may have started it meanwhile.
         if let Some(process) = self.process() {
             return work(process);
         }
-        let holder = self.start()?;
+        // No program of the environment runs in it, so it needs no network.
+        let holder = self.start(None)?;
         work(holder.process())
     }
 
-    fn place_in(&self, process: Option<Process>, path: &str, make: bool) -> Result<Place> {
+    pub(super) fn place_in(&self, process: Option<Process>, path: &str, make: bool) -> Result<Place> {
         let process = process.ok_or_else(Error::lost)?;
         let owner = self.layout.identity().owner();
         let root = Dir::open_root(&process.root(), owner)

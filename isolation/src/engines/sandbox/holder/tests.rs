@@ -19,7 +19,7 @@ fn starting(child: Child, printed: &str) -> Starting {
     Starting {
         child: Some(child),
         lifeline: None,
-        identity: Identity::Caller,
+        users: Users::new(Identity::Caller),
         is_overlay: false,
         inner: None,
         report: memory(""),

@@ -3,16 +3,6 @@
 use super::*;
 
 #[test]
-fn hosts_have_the_given_names() {
-    let network = NetworkSpec {
-        hosts: [("db".to_owned(), IpAddr::from([10, 0, 0, 7]))].into(),
-        ..NetworkSpec::default()
-    };
-    let text = hosts("box", &network);
-    assert_eq!(text, "127.0.0.1\tlocalhost box\n::1\tlocalhost\n10.0.0.7\tdb\n");
-}
-
-#[test]
 fn file_that_this_machine_lacks_is_not_copied() {
     let base = tempfile::tempdir().unwrap();
     let id = crate::environment::id::EnvironmentId::random();
