@@ -27,4 +27,5 @@ mod snapshots; // forks and snapshots
 mod states; // changes by other processes, kinds of files, directories that cannot be used
 mod support; // an engine with a directory of its own
 mod system_packages; // apt and npm of this machine, without a network
+mod ulimits; // limits of each process
 mod users; // commands as another user, and images without an overlay

@@ -1,5 +1,6 @@
 //! The arguments of `bwrap`: everything that an environment may see and do.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -7,6 +8,7 @@ use super::PATH;
 use super::identity::Identity;
 use super::script::{MAIN, PIPES};
 use crate::engines::shell::without_comments;
+use crate::spec::limits::ulimit::Ulimit;
 use crate::spec::mount::{Mount, MountSource};
 
 /// The descriptor on which `bwrap` reports the PID of its child.
@@ -104,6 +106,7 @@ pub(super) struct Sandbox<'a> {
     /// Whether a network is created for it.
     pub(super) new_network: bool,
     pub(super) mounts: &'a [Mount],
+    pub(super) ulimits: &'a BTreeMap<String, Ulimit>,
 }
 
 impl Arguments {
@@ -172,6 +175,7 @@ impl Arguments {
             is_filtered: false,
             new_network: true,
             mounts: &[],
+            ulimits: &BTreeMap::new(),
         });
         self.add(["--tmpfs", "/"]);
         for (name, target) in merged() {
@@ -312,6 +316,7 @@ mod tests {
             is_filtered: true,
             new_network,
             mounts,
+            ulimits: &BTreeMap::new(),
         };
         let words = Arguments::user_namespace(identity)
             .sandbox(&sandbox)

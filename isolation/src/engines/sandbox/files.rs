@@ -4,8 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::NAME;
+use super::begin_command::is_missing;
 use super::instance::SandboxInstance;
-use super::sandboxed::is_missing;
 use crate::BoxFuture;
 use crate::engine::instance::Files;
 use crate::engines::host::blocking;

@@ -29,6 +29,7 @@ use super::identity::Identity;
 use super::layout::Layout;
 use super::script;
 use super::start_report::{LONGEST, child_pid, read};
+use super::ulimits;
 use super::users::Users;
 use crate::engines::host::cgroup::Cgroup;
 use crate::error::{Error, Result};
@@ -85,12 +86,14 @@ impl Holder {
         };
         let words = arguments.program(["sh", "-c", &script::holder()]);
         let filter = sandbox.is_filtered.then(|| layout.filter());
-        let users = Users::joining(sandbox.identity, joined);
-        let mut starting = Starting::spawn(&words, users, is_overlay, filter.as_deref(), cgroup)?;
+        let limits = ulimits::words(sandbox.ulimits)?;
+        let (users, filter) = (Users::joining(sandbox.identity, joined), filter.as_deref());
+        let mut starting = Starting::spawn(&words, users, is_overlay, filter, cgroup, &limits)?;
         let process = starting.until_ready()?;
         if let Some(group) = cgroup {
             group.add(process.pid())?;
         }
+        ulimits::raise(process, sandbox.ulimits)?;
         fs::write(layout.holder(), process.record()).map_err(|e| Error::io("write", &layout.holder(), e))?;
         let failed = |error: io::Error| Error::engine(NAME, error);
         let ended = || Error::engine(NAME, "the sandbox has ended");
@@ -112,7 +115,7 @@ impl Holder {
         let words = Arguments::user_namespace(identity)
             .probe(identity, base)
             .program(["sh", "-c", &format!("echo {IS_READY} >&2; read -r line")]);
-        Starting::spawn(&words, Users::new(identity), false, None, None)?
+        Starting::spawn(&words, Users::new(identity), false, None, None, "")?
             .until_ready()
             .map(drop)
     }
@@ -191,13 +194,14 @@ pub(super) struct Starting {
 
 impl Starting {
     /// Runs `bwrap` with these arguments, from a shell that gives it the report as descriptor 3,
-    /// and closes the inherited descriptors.
+    /// and closes the inherited descriptors. `limits` are the words before `bwrap`.
     pub(super) fn spawn(
         words: &[OsString],
         users: Users,
         is_overlay: bool,
         filter: Option<&Path>,
         cgroup: Option<&Cgroup>,
+        limits: &str,
     ) -> Result<Self> {
         let failed = |error: io::Error| Error::engine(NAME, error);
         let memory = || rustix::fs::memfd_create("isolation-sandbox", MemfdFlags::CLOEXEC);
@@ -220,7 +224,7 @@ impl Starting {
             .args([
                 "-c",
                 &format!(
-                    "exec {closed}{INFO}>&1 {inner}{filtered}>/dev/null\n{shift}exec {enter}bwrap \"$@\""
+                    "exec {closed}{INFO}>&1 {inner}{filtered}>/dev/null\n{shift}exec {limits}{enter}bwrap \"$@\""
                 ),
                 "sh",
             ])

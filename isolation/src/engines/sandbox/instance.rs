@@ -1,6 +1,5 @@
 //! One environment: its directory, its first process, its commands.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,13 +7,11 @@ use std::time::Duration;
 use super::NAME;
 use super::beginning::Beginning;
 use super::images::{self, Defaults, Kept};
-use super::layout::{HOME, Layout};
+use super::layout::Layout;
 use super::main_state;
 use super::mapped;
-use super::process::{self, Begun};
 use super::sandboxed::Sandboxed;
 use super::script::Role;
-use super::user::RunAs;
 use crate::BoxFuture;
 use crate::command::Command;
 use crate::command::execution::Execution;
@@ -43,6 +40,7 @@ use crate::files::CopySource;
 use crate::files::copy::{Stop, StopOnDrop};
 use crate::journal::Journal;
 use crate::spec::EnvironmentSpec;
+use crate::spec::limits::ResourceLimits;
 
 /// How long the first process may take for a signal to all others.
 pub(super) const SIGNAL: Duration = Duration::from_secs(10);
@@ -54,7 +52,7 @@ pub(super) struct SandboxInstance {
     pub(super) spec: EnvironmentSpec,
     pub(super) directory: Directory,
     pub(super) sandbox: Arc<Sandboxed>,
-    known: Arc<Mutex<KnownPrograms>>,
+    pub(super) known: Arc<Mutex<KnownPrograms>>,
     pub(super) usage: Arc<ProcessUsage>,
     pub(super) released: AtomicBool,
     creator: Creator,
@@ -169,57 +167,15 @@ impl SandboxInstance {
         ))
     }
 
-    /// The directory of a command, inside.
-    fn working_dir(&self, command: &Command) -> String {
-        let own = self.sandbox.working_dir();
-        match command.working_dir.as_deref() {
-            None => own.to_owned(),
-            Some(path) if path.starts_with('/') => path.to_owned(),
-            Some(path) => format!("{}/{path}", own.trim_end_matches('/')),
-        }
-    }
-
-    /// How a command runs as its user; `None` for root.
-    async fn run_as(&self, command: &Command) -> Result<Option<RunAs>> {
-        let given = command.user.as_ref().or(self.spec.user.as_ref());
-        let Some(user) = given.or(self.sandbox.defaults.user.as_ref()).cloned() else {
-            return Ok(None);
-        };
-        let sandbox = Arc::clone(&self.sandbox);
-        blocking(NAME, move || sandbox.run_as(&user)).await
-    }
-
-    /// All environment variables of a command.
-    fn variables(&self, command: &Command, run_as: Option<&RunAs>) -> BTreeMap<String, String> {
-        let own = [
-            ("PATH", super::PATH),
-            ("HOME", run_as.map_or(HOME, |run_as| &run_as.home)),
-            ("HOSTNAME", self.sandbox.hostname()),
-        ];
-        let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        let image = self.sandbox.defaults.env.iter();
-        let given = image.chain(self.spec.env.iter()).chain(command.env.iter());
-        let given = given.map(|(name, value)| (name.clone(), value.clone()));
-        own.into_iter().chain(given).collect()
-    }
-
-    /// Starts a command, or the main process.
-    pub(super) async fn begin_command(&self, command: &Command, role: Role) -> Result<Begun> {
-        self.check_exists()?;
-        if command.program().contains('=') {
-            return Err(Error::invalid(format!(
-                "the program {:?} has a `=` in its name, so `env` cannot start it; run it with `sh -c`",
-                command.program()
-            )));
-        }
-        let run_as = self.run_as(command).await?;
-        let context = process::Context {
-            variables: self.variables(command, run_as.as_ref()),
-            working_dir: self.working_dir(command),
-            run_as,
-            role,
-        };
-        process::start(&self.sandbox.layout, &self.known, command, context).await
+    /// The limits that hold, if there are some.
+    fn limits(&self) -> Option<ResourceLimits> {
+        let ulimits = &self.spec.limits.ulimits;
+        let of_group = self.sandbox.cgroup.as_ref().map(Cgroup::limits);
+        let limits = of_group.or_else(|| (!ulimits.is_empty()).then(ResourceLimits::default))?;
+        Some(ResourceLimits {
+            ulimits: ulimits.clone(),
+            ..limits
+        })
     }
 }
 
@@ -246,7 +202,7 @@ impl Instance for SandboxInstance {
                     state = state.with_detail("not_from_image", left_out.join("; "));
                 }
             }
-            state.limits = self.sandbox.cgroup.as_ref().map(Cgroup::limits);
+            state.limits = self.limits();
             if state.status == Status::Stopped {
                 state.exit = self.exit_of_main()?;
             }

@@ -58,6 +58,7 @@
 mod advice;
 mod arguments;
 mod as_owner;
+mod begin_command;
 mod beginning;
 mod command_files;
 mod descriptors;
@@ -94,6 +95,7 @@ mod start_report;
 mod system_calls;
 mod system_files;
 mod terminal;
+mod ulimits;
 mod user;
 mod users;
 
@@ -204,6 +206,7 @@ impl SandboxEngine {
             _ => probe::identity(&self.base)?,
         };
         check_mounts(new.spec, identity)?;
+        ulimits::check(&new.spec.limits.ulimits)?;
         let directory = Directory::create(NAME, &self.base, new.id)?;
         let layout = Layout::of(&directory, identity);
         let prepared = self

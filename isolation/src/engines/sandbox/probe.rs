@@ -195,7 +195,7 @@ pub(super) fn capabilities(identity: Identity) -> Capabilities {
             Tty,
         ])
         .with([NetworkIsolation, Pause, Feature::Processes, Rename])
-        .with([Feature::DiskLimit])
+        .with([Feature::DiskLimit, Feature::Ulimits])
         .with([
             Feature::Snapshots,
             Feature::MainProcess,
@@ -204,11 +204,7 @@ pub(super) fn capabilities(identity: Identity) -> Capabilities {
         ])
         .with_values(values(identity))
         .without(Feature::Networks, network);
-    for feature in [
-        Feature::SharedMemorySize,
-        Feature::Ulimits,
-        Feature::BlockIoLimits,
-    ] {
+    for feature in [Feature::SharedMemorySize, Feature::BlockIoLimits] {
         capabilities = capabilities.without(feature, limit);
     }
     for feature in [

@@ -54,6 +54,8 @@ pub(super) struct Context {
     pub(super) variables: BTreeMap<String, String>,
     pub(super) working_dir: String,
     pub(super) run_as: Option<RunAs>,
+    /// The lines that set its ulimits.
+    pub(super) ulimits: String,
     pub(super) role: Role,
 }
 
@@ -121,6 +123,7 @@ async fn begin(
             name: &name,
             terminal: terminal.as_ref().map(Terminal::path),
             words: run_as.map_or(&[][..], |run_as| &run_as.words),
+            ulimits: &context.ulimits,
             role,
             is_native,
         };

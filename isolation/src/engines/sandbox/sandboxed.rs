@@ -16,27 +16,20 @@ use super::as_owner::as_owner;
 use super::beginning::Beginning;
 use super::first_process::Process;
 use super::holder::{self, Holder};
-use super::identity::Identity;
 use super::images::Defaults;
 use super::layout::Layout;
 use super::main_state::{self, Seen};
 use super::network::lock;
 use super::options::SandboxOptions;
 use super::system_calls;
-use super::user::{RunAs, User};
 use crate::engines::host::cgroup::Cgroup;
-use crate::environment::first::START;
 use crate::environment::id::{EnvironmentId, random_hex};
-use crate::environment::status::Status;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::copy::{Place, Stop};
 use crate::files::dir::Dir;
 use crate::files::root;
 use crate::spec::EnvironmentSpec;
 use crate::spec::main_process::Main;
-
-/// The most that is read of a file of users.
-const LONGEST_TEXT: u64 = 4 << 20;
 
 /// The sandbox of one environment.
 #[derive(Debug)]
@@ -199,23 +192,11 @@ impl Sandboxed {
                 main: &main,
                 new_network: joined.is_none() && !self.uses_host_network()?,
                 mounts: &self.spec.mounts,
+                ulimits: &self.spec.limits.ulimits,
             },
             joined,
             self.cgroup.as_ref(),
         )
-    }
-
-    /// How a command runs as this user of the running environment; `None` for root, and where
-    /// there is only one user.
-    pub(super) fn run_as(&self, user: &str) -> Result<Option<RunAs>> {
-        if self.layout.identity() == Identity::Caller {
-            return Ok(None);
-        }
-        let process = self
-            .process()
-            .ok_or_else(|| Error::wrong_status(Status::Stopped, START).observed(Status::Stopped))?;
-        let read = |path| self.inside(|| read_text(self.place_in(Some(process), path, false)));
-        User::find(user, &read("/etc/passwd")?, &read("/etc/group")?)?.run_as(&self.layout)
     }
 
     fn make_working_dir(&self) -> Result<()> {
@@ -359,25 +340,4 @@ impl Sandboxed {
             )),
         }
     }
-}
-
-/// The text of a file; none if it is missing.
-fn read_text(place: Result<Place>) -> Result<String> {
-    match place.and_then(|place| place.read(LONGEST_TEXT)) {
-        Ok(text) => Ok(String::from_utf8_lossy(&text.unwrap_or_default()).into_owned()),
-        Err(error) if is_missing(&error) => Ok(String::new()),
-        Err(error) => Err(error),
-    }
-}
-
-/// Whether a directory above the path does not exist.
-pub(super) fn is_missing(error: &Error) -> bool {
-    let source = std::error::Error::source(error);
-    let source = source.and_then(|source| source.downcast_ref::<std::io::Error>());
-    source.is_some_and(|error| {
-        matches!(
-            error.kind(),
-            std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory
-        )
-    })
 }

@@ -24,6 +24,8 @@ pub(super) struct Start<'a> {
     pub(super) terminal: Option<&'a str>,
     /// The words before those of the command.
     pub(super) words: &'a [String],
+    /// The lines that set its ulimits.
+    pub(super) ulimits: &'a str,
     pub(super) role: Role,
     /// Whether its program is known to be machine code.
     pub(super) is_native: bool,
@@ -68,6 +70,7 @@ pub(super) fn render(
         name,
         terminal,
         words,
+        ulimits,
         role,
         is_native,
     } = start;
@@ -128,7 +131,7 @@ pub(super) fn render(
             .word(value.as_bytes())
             .push("\n");
     }
-    text.push("set --");
+    text.push(ulimits).push("set --");
     for argument in command.argv.iter().skip(1) {
         text.push(" ").word(argument.as_bytes());
     }
@@ -228,6 +231,7 @@ mod tests {
             name: "ab",
             terminal: None,
             words: &[],
+            ulimits: "",
             role: Role::Command,
             is_native: false,
         };
@@ -275,6 +279,7 @@ mod tests {
             name: "ab",
             terminal: None,
             words: &["setpriv".to_owned()],
+            ulimits: "ulimit -n 3\n",
             role: Role::Command,
             is_native: true,
         };
@@ -289,6 +294,7 @@ mod tests {
         let direct = "export PATH='/b'\\''in'; exec \"$setsid\" 'setpriv' \"$program\" \"$@\"; }\n";
         assert!(text.contains(direct), "{text}");
         assert!(text.contains("isolate_check 'tool' '/b'\\''in' ||"), "{text}");
+        assert!(text.contains("\nulimit -n 3\nset -- 'x'\n"), "{text}");
         assert!(
             text.contains("\nexec \"$setsid\" 'setpriv' \"$env\" -u PWD"),
             "{text}"

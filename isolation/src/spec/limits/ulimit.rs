@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use crate::error::{Error, Result};
 
 /// The names of the limits.
-const NAMES: [&str; 15] = [
+pub(crate) const NAMES: [&str; 15] = [
     "core",
     "cpu",
     "data",
