@@ -20,6 +20,7 @@ pub mod basic;
 pub mod docker;
 #[cfg(unix)]
 pub mod external;
+mod hardened;
 #[cfg(unix)]
 mod host;
 #[cfg(target_os = "linux")]

@@ -90,6 +90,27 @@ pub(crate) async fn fixture() -> Option<Fixture> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn member_with_a_read_only_root_knows_the_names() {
+    let Some(fixture) = fixture().await else {
+        return;
+    };
+    let mut spec = shop("sealed");
+    for service in spec.services.values_mut() {
+        service.environment.security.read_only_root = true;
+    }
+    let group = up(&fixture, spec).await.unwrap();
+    let client = group.get("client").unwrap();
+    assert_eq!(answer(client, "database", 5432).await, "rows");
+    for one in [client, group.get("web").unwrap()] {
+        one.stop(Duration::ZERO).await.unwrap();
+        one.start().await.unwrap();
+        assert!(!sh(one, "echo x >/etc/hosts").await.exit.success());
+    }
+    assert_eq!(answer(client, "web", 8080).await, "page");
+    group.down(Duration::ZERO).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn services_reach_each_other_by_name() {
     let Some(fixture) = fixture().await else {
         return;

@@ -11,6 +11,7 @@ mod disk_limit; // disk limits, which are supervised
 mod distribution_python; // packages where the interpreter belongs to the distribution
 mod engine; // the behaviour of every engine, also as an ordinary user
 mod group_network; // services of a group reach each other
+mod hardened; // the profile hardened
 mod image_lock; // the lock of an environment with an image
 mod images; // images without a daemon
 mod isolation_inside; // what cannot be seen and done from inside
@@ -20,8 +21,10 @@ mod metrics; // the resource usage, exact and approximate
 mod owner; // the end of the owner, and other processes
 mod packages; // package managers, played by scripts
 mod ports; // published ports
+mod read_only_root; // a root that can only be read
 mod registry; // images from a registry
 mod registry_refusals; // registries that refuse, or answer what is no image
+mod rights; // kernel capabilities
 mod shared_network; // members that fail or leave, and the network of another environment
 mod snapshots; // forks and snapshots
 mod states; // changes by other processes, kinds of files, directories that cannot be used

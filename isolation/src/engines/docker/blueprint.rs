@@ -17,9 +17,10 @@ use super::guarded::create_guarded;
 use super::mount_table::{MountTable, Way};
 use super::options::DockerOptions;
 use super::owner::{OwnerLink, SHELLS, Start, adjustments};
-use super::{DockerSettings, files, networks, paths, profile, publish, remove, within_container};
+use super::{DockerSettings, files, networks, paths, publish, remove, within_container};
 use crate::engine::NewEnvironment;
 use crate::engine::context::Context;
+use crate::engines::hardened;
 use crate::environment::id::EnvironmentId;
 use crate::error::{Error, Result};
 use crate::files::CopySource;
@@ -181,10 +182,10 @@ impl Blueprint {
     /// The user of the container; empty is that of the image.
     fn user(&self) -> String {
         let of_image = self.image_facts().map(|facts| facts.user);
-        let is_root = |user: String| matches!(user.split(':').next(), Some("" | "0" | "root"));
+        let is_root = |user: String| hardened::is_root(&user);
         match &self.spec.user {
             Some(user) => user.clone(),
-            None if self.may_be_nobody() && of_image.is_none_or(is_root) => profile::NOBODY.to_owned(),
+            None if self.may_be_nobody() && of_image.is_none_or(is_root) => hardened::NOBODY.to_owned(),
             None => String::new(),
         }
     }

@@ -36,6 +36,7 @@ use crate::engine::capabilities::MissingFeature;
 use crate::engine::context::Context;
 use crate::engine::instance::Instance;
 use crate::engine::{NewEnvironment, Opened};
+use crate::engines::hardened;
 use crate::environment::id::EnvironmentId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{EventKind, Step, Subject};
@@ -56,7 +57,7 @@ impl DockerEngine {
         };
         prepared.fill(&mut spec);
         let names_taken = self.resolve_names(docker, new.id, &mut spec).await?;
-        profile::fill_in(&mut spec);
+        hardened::fill_in(&mut spec);
         let own = self.own_limits(new);
         if own.cpus.is_some() || own.cpuset_cpus.is_some() {
             let cpus = self.daemon().await?.cpus();

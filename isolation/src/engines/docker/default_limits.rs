@@ -9,10 +9,11 @@ use engine_api::exec::CreateExec;
 use super::daemon::DaemonInfo;
 use super::instance::DockerInstance;
 use super::limits::read_back::{ReadBack, SCRIPT, without_effect};
-use super::{DockerEngine, NAME, daemon, limits, profile};
+use super::{DockerEngine, NAME, daemon, limits};
 use crate::command::signal::Signal;
 use crate::engine::NewEnvironment;
 use crate::engine::capabilities::MissingFeature;
+use crate::engines::hardened;
 use crate::error::{Error, Result};
 use crate::events::{EventKind, Subject};
 use crate::spec::lifetime::Lifetime;
@@ -36,7 +37,7 @@ impl DockerEngine {
         let own = &new.spec.limits;
         let mut limits = own
             .or(&self.settings.limits)
-            .or(&profile::default_limits(new.spec));
+            .or(&hardened::default_limits(new.spec));
         let defaults = limits.other_than(own);
         let mut needed = defaults.required_features().peekable();
         let docker = self.docker().await?;

@@ -5,9 +5,6 @@ use engine_api::containers::{DeviceMapping, DeviceRequest, HostConfig};
 use crate::error::{Error, ErrorKind, Result};
 use crate::spec::EnvironmentSpec;
 use crate::spec::device::{Device, Gpus};
-use crate::spec::limits::ResourceLimits;
-use crate::spec::mount::Mount;
-use crate::spec::network::NetworkMode;
 use crate::spec::security::{self, SecurityProfile, SecuritySpec, plain_capability};
 
 /// The kernel capabilities of the standard profile; all others are dropped.
@@ -33,15 +30,6 @@ const LOW_PORTS: &str = "NET_BIND_SERVICE";
 
 /// Capabilities whose names older kernels reject. Podman gives them to no container by default.
 const NEWEST: [&str; 3] = ["BPF", "CHECKPOINT_RESTORE", "PERFMON"];
-
-/// The user of the hardened profile if the image has none: `nobody`.
-pub(super) const NOBODY: &str = "65534:65534";
-
-/// The directory for temporary files, which is in memory if the root file system is read-only.
-const TMP: &str = "/tmp";
-
-/// The size of [`TMP`], in bytes. It counts as memory.
-const TMP_SIZE: u64 = 64 << 20;
 
 /// Writes the profile into the configuration of a container. The daemon's own seccomp filter and
 /// masked paths stay, unless the specification names others.
@@ -154,35 +142,6 @@ fn give_to_root_only(host: &mut HostConfig) {
     host.cap_add = added.cloned().collect();
 }
 
-/// Fills in what the hardened profile means for the other parts of a specification.
-pub(super) fn fill_in(spec: &mut EnvironmentSpec) {
-    if spec.security.profile != SecurityProfile::Hardened {
-        return;
-    }
-    spec.security.read_only_root = !spec.security.writable_root;
-    let is_tmp = |mount: &Mount| mount.target.trim_end_matches('/') == TMP;
-    if spec.security.read_only_root && !spec.mounts.iter().any(is_tmp) {
-        spec.mounts.push(Mount::tmpfs(TMP, Some(TMP_SIZE)));
-    }
-    // A published port asks for a network.
-    if spec.network.mode == NetworkMode::Default && !spec.network.publishes() {
-        spec.network.mode = NetworkMode::None;
-    }
-}
-
-/// The limits of the hardened profile that replace missing ones of the specification.
-pub(super) fn default_limits(spec: &EnvironmentSpec) -> ResourceLimits {
-    match spec.security.profile {
-        SecurityProfile::Hardened => ResourceLimits {
-            memory: Some(512 << 20),
-            cpus: Some(1.0),
-            pids: Some(256),
-            ..ResourceLimits::default()
-        },
-        SecurityProfile::Standard | SecurityProfile::Trusted => ResourceLimits::default(),
-    }
-}
-
 /// The user that can signal the processes of all users, for execs; empty for the container's own
 /// user: without the capability, root can signal only processes of root.
 pub(super) fn control_user(spec: &EnvironmentSpec) -> &'static str {
@@ -195,6 +154,8 @@ pub(super) fn control_user(spec: &EnvironmentSpec) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engines::hardened::{default_limits, fill_in};
+    use crate::spec::network::NetworkMode;
 
     fn host(json: &str) -> HostConfig {
         host_on(false, json)

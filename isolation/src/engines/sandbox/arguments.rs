@@ -5,11 +5,14 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::PATH;
+use super::host_files::{HOST, merged};
 use super::identity::Identity;
+use super::kernel_capabilities::of_first_process;
 use super::script::{MAIN, PIPES};
 use crate::engines::shell::without_comments;
 use crate::spec::limits::ulimit::Ulimit;
 use crate::spec::mount::{Mount, MountSource};
+use crate::spec::security::SecuritySpec;
 
 /// The descriptor on which `bwrap` reports the PID of its child.
 pub(super) const INFO: &str = "3";
@@ -20,54 +23,15 @@ pub(super) const INNER_INFO: &str = "4";
 /// The descriptor of the filter of system calls.
 pub(super) const FILTER: &str = "5";
 
-/// The capabilities of a container of Docker. A process of the only user has no capability.
-const CAPABILITIES: [&str; 14] = [
-    "CAP_CHOWN",
-    "CAP_DAC_OVERRIDE",
-    "CAP_FOWNER",
-    "CAP_FSETID",
-    "CAP_KILL",
-    "CAP_SETGID",
-    "CAP_SETUID",
-    "CAP_SETPCAP",
-    "CAP_NET_BIND_SERVICE",
-    "CAP_SYS_CHROOT",
-    "CAP_SETFCAP",
-    "CAP_AUDIT_WRITE",
-    "CAP_MKNOD",
-    "CAP_NET_RAW",
-];
-
-/// The files of this machine that an environment without an image sees, read-only. Nothing else:
-/// a socket that can be seen can be connected to, also where files are read-only.
-const HOST: [&str; 13] = [
-    "/usr",
-    "/bin",
-    "/sbin",
-    "/lib",
-    "/lib32",
-    "/lib64",
-    "/libx32",
-    "/nix/store",
-    "/etc/alternatives",
-    "/etc/ca-certificates",
-    "/etc/ld.so.conf.d",
-    "/etc/pki",
-    "/etc/ssl/certs",
-];
-
-/// The files in `/etc` of this machine that such an environment has as copies: a mount takes
-/// longer.
-pub(super) const COPIED: [&str; 9] = [
-    "ld.so.cache",
-    "ld.so.conf",
-    "localtime",
-    "mime.types",
-    "nsswitch.conf",
-    "protocols",
-    "services",
-    "ssl/openssl.cnf",
-    "timezone",
+/// The files of `/proc` that tell about the kernel of this machine. A hardened environment cannot
+/// read them.
+const HIDDEN: [&str; 6] = [
+    "/proc/kallsyms",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/sched_debug",
+    "/proc/timer_list",
 ];
 
 /// The paths in the root of an environment on which something is mounted.
@@ -93,8 +57,11 @@ pub(super) struct Arguments(Vec<OsString>);
 pub(super) struct Sandbox<'a> {
     pub(super) identity: Identity,
     pub(super) hostname: &'a str,
-    /// The root; its files are writable.
     pub(super) root: &'a Path,
+    /// Whether the files of the root can only be read.
+    pub(super) is_read_only: bool,
+    /// The file `/etc/hosts`, if it changes while the root can only be read.
+    pub(super) hosts: Option<&'a Path>,
     /// Whether the root has the files of an image: then those of this machine are not seen.
     pub(super) has_image: bool,
     /// The directory of the pipes.
@@ -103,6 +70,9 @@ pub(super) struct Sandbox<'a> {
     pub(super) main: &'a [PathBuf],
     /// Whether there is a filter of system calls.
     pub(super) is_filtered: bool,
+    /// The kernel capabilities of the first process.
+    pub(super) capabilities: &'a [String],
+    pub(super) is_hardened: bool,
     /// Whether a network is created for it.
     pub(super) new_network: bool,
     pub(super) mounts: &'a [Mount],
@@ -145,6 +115,16 @@ impl Arguments {
             self.add(["--tmpfs", "/run"]);
         }
         self.mounts(sandbox.mounts);
+        if sandbox.is_hardened {
+            self.hide();
+        }
+        if let Some(hosts) = sandbox.hosts {
+            self.bind("--ro-bind", hosts, Path::new("/etc/hosts"));
+        }
+        if sandbox.is_read_only {
+            // Not what is mounted in it.
+            self.add(["--remount-ro", "/"]);
+        }
         self
     }
 
@@ -169,6 +149,10 @@ impl Arguments {
             identity,
             hostname: "probe",
             root,
+            is_read_only: false,
+            hosts: None,
+            capabilities: &of_first_process(&SecuritySpec::default(), identity),
+            is_hardened: false,
             has_image: false,
             pipes: base,
             main: &[],
@@ -209,10 +193,8 @@ impl Arguments {
         }
         self.add(["--hostname", sandbox.hostname, "--new-session", "--as-pid-1"]);
         self.add(["--clearenv", "--setenv", "PATH", PATH, "--cap-drop", "ALL"]);
-        if sandbox.identity.has_users() {
-            for capability in CAPABILITIES {
-                self.add(["--cap-add", capability]);
-            }
+        for capability in sandbox.capabilities {
+            self.add(["--cap-add", capability]);
         }
         if sandbox.is_filtered {
             self.add(["--seccomp", FILTER]);
@@ -232,6 +214,13 @@ impl Arguments {
         ]);
         self.bind("--ro-bind", pipes, Path::new(PIPES));
         self.add(["--chdir", "/"]);
+    }
+
+    /// Hides what is known about the kernel behind a device that cannot be opened.
+    fn hide(&mut self) {
+        for path in HIDDEN.map(Path::new).into_iter().filter(|path| path.exists()) {
+            self.bind("--ro-bind", Path::new("/dev/null"), path);
+        }
     }
 
     /// The mounts of the specification.
@@ -292,24 +281,28 @@ impl Arguments {
     }
 }
 
-/// The directories of this machine that are links into `/usr`, with their targets.
-pub(super) fn merged() -> impl Iterator<Item = (&'static str, PathBuf)> {
-    let names = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"].into_iter();
-    let target = |name: &'static str| Some((name, std::fs::read_link(Path::new("/").join(name)).ok()?));
-    names
-        .filter_map(target)
-        .filter(|(_, target)| target.starts_with("usr") || target.starts_with("/usr"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn arguments(identity: Identity, new_network: bool, mounts: &[Mount]) -> Vec<String> {
+        arguments_of(identity, new_network, mounts, false)
+    }
+
+    fn arguments_of(
+        identity: Identity,
+        new_network: bool,
+        mounts: &[Mount],
+        is_read_only: bool,
+    ) -> Vec<String> {
         let sandbox = Sandbox {
             identity,
             hostname: "host",
             root: Path::new("/e/root"),
+            is_read_only,
+            hosts: is_read_only.then_some(Path::new("/e/hosts")),
+            capabilities: &of_first_process(&SecuritySpec::default(), identity),
+            is_hardened: is_read_only,
             has_image: false,
             pipes: Path::new("/e/pipes"),
             main: &[],
@@ -377,6 +370,20 @@ mod tests {
         let expected = "--ro-bind /data /in --bind /work /out --size 1024 --perms 1777 --tmpfs /scratch \
                         --perms 1777 --tmpfs /empty --remount-ro /empty";
         assert!(text.contains(expected), "{text}");
+    }
+
+    #[test]
+    fn read_only_root_is_the_last_mount() {
+        let mounts = [Mount::tmpfs("/tmp", None)];
+        let text = arguments_of(Identity::Caller, true, &mounts, true).join(" ");
+        let end = "--ro-bind /e/hosts /etc/hosts --remount-ro / -- sh";
+        assert!(text.ends_with(end), "{text}");
+        assert!(text.contains("--ro-bind /dev/null /proc/kallsyms"), "{text}");
+        let text = arguments(Identity::Caller, true, &mounts).join(" ");
+        assert!(
+            !text.contains("--remount-ro") && !text.contains("/dev/null"),
+            "{text}"
+        );
     }
 
     #[test]

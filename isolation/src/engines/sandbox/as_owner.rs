@@ -1,7 +1,7 @@
 //! Work as the root of an environment, on a thread of its own.
 //!
-//! An overlay belongs to the users of its environment. The root of this machine is not one of them,
-//! so the kernel does not let it create files there.
+//! An overlay, and a file system in memory, belong to the users of their environment. The root of
+//! this machine is not one of them, so the kernel does not let it create files there.
 
 use std::io;
 

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use super::NAME;
 use super::identity::Identity;
 use super::instance::SandboxInstance;
+use super::kernel_capabilities;
 use super::layout::HOME;
 use super::process::{self, Begun};
+use super::rights;
 use super::sandboxed::Sandboxed;
 use super::script::Role;
 use super::ulimits;
@@ -18,6 +20,9 @@ use crate::environment::first::START;
 use crate::environment::status::Status;
 use crate::error::{Error, Result};
 use crate::files::copy::Place;
+
+/// Root, without other groups.
+const ROOT: &str = "0:0";
 
 /// The most that is read of a file of users.
 const LONGEST_TEXT: u64 = 4 << 20;
@@ -33,14 +38,20 @@ impl SandboxInstance {
         }
     }
 
-    /// How a command runs as its user; `None` for root.
+    /// How a command runs as its user and without kernel capabilities that it must not have; `None`
+    /// if nothing is needed.
     async fn run_as(&self, command: &Command) -> Result<Option<RunAs>> {
-        let given = command.user.as_ref().or(self.spec.user.as_ref());
-        let Some(user) = given.or(self.sandbox.defaults.user.as_ref()).cloned() else {
-            return Ok(None);
+        let given = command.user.as_deref().or(self.spec.user.as_deref());
+        let of_image = self.sandbox.defaults.user.as_deref();
+        let user = given.or_else(|| rights::default_user(&self.spec.security, of_image));
+        let options = kernel_capabilities::dropped(&self.spec.security, self.sandbox.layout.identity());
+        let user = match user {
+            Some(user) => user.to_owned(),
+            None if options.is_empty() => return Ok(None),
+            None => ROOT.to_owned(),
         };
         let sandbox = Arc::clone(&self.sandbox);
-        blocking(NAME, move || sandbox.run_as(&user)).await
+        blocking(NAME, move || sandbox.run_as(&user, options)).await
     }
 
     /// All environment variables of a command.
@@ -66,6 +77,9 @@ impl SandboxInstance {
                 command.program()
             )));
         }
+        if command.terminal.is_some() {
+            rights::check_terminal(&self.spec.security)?;
+        }
         let run_as = self.run_as(command).await?;
         let context = process::Context {
             variables: self.variables(command, run_as.as_ref()),
@@ -79,9 +93,9 @@ impl SandboxInstance {
 }
 
 impl Sandboxed {
-    /// How a command runs as this user of the running environment; `None` for root, and where
-    /// there is only one user.
-    pub(super) fn run_as(&self, user: &str) -> Result<Option<RunAs>> {
+    /// How a command runs as this user of the running environment, with these other options of
+    /// `setpriv`; `None` if nothing is needed, and where there is only one user.
+    fn run_as(&self, user: &str, options: Vec<String>) -> Result<Option<RunAs>> {
         if self.layout.identity() == Identity::Caller {
             return Ok(None);
         }
@@ -89,7 +103,7 @@ impl Sandboxed {
             .process()
             .ok_or_else(|| Error::wrong_status(Status::Stopped, START).observed(Status::Stopped))?;
         let read = |path| self.inside(|| read_text(self.place_in(Some(process), path, false)));
-        User::find(user, &read("/etc/passwd")?, &read("/etc/group")?)?.run_as(&self.layout)
+        User::find(user, &read("/etc/passwd")?, &read("/etc/group")?)?.run_as(&self.layout, options)
     }
 }
 

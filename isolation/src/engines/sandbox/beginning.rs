@@ -49,6 +49,15 @@ impl Beginning {
         .unwrap_or_default()
     }
 
+    /// Whether they are those of an image, and not of this machine.
+    pub(super) fn has_image(&self) -> bool {
+        match self {
+            Self::New(image) => image.is_some(),
+            Self::Fork(layout) => layout.has_image(),
+            Self::Saved(_, config) => config.is_some(),
+        }
+    }
+
     /// What the owner of the environment should know.
     pub(super) fn warnings(&self, layout: &Layout) -> Vec<String> {
         let image = match self {

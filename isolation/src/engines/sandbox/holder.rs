@@ -110,16 +110,6 @@ impl Holder {
         })
     }
 
-    /// Starts a sandbox and ends it at once. This blocks.
-    pub(super) fn probe(identity: Identity, base: &Path) -> Result<()> {
-        let words = Arguments::user_namespace(identity)
-            .probe(identity, base)
-            .program(["sh", "-c", &format!("echo {IS_READY} >&2; read -r line")]);
-        Starting::spawn(&words, Users::new(identity), false, None, None, "")?
-            .until_ready()
-            .map(drop)
-    }
-
     pub(super) fn process(&self) -> Process {
         self.process
     }

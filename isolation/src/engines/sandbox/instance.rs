@@ -96,6 +96,8 @@ impl SandboxInstance {
             made.bring_in(CopySource::Path(copy.source.clone()), &copy.target)
                 .await?;
         }
+        let sandbox = Arc::clone(&made.sandbox);
+        blocking(NAME, move || sandbox.complete()).await?;
         made.note(Status::Created)?;
         Ok(made)
     }

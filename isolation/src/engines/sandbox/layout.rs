@@ -9,6 +9,8 @@
 //!   main/                 with a main process: its output, how it began and how it ended, inside
 //!                         /dev/isolation-main
 //!   filter                the system calls that are rejected
+//!   hosts                 /etc/hosts of an environment with a shared network and a root that can only
+//!                         be read
 //!   network.json          which network it has, its names there, and its ports
 //!   users                 user 1 of the environment, as this machine has it, if an ordinary user
 //!                         has made an environment with several users
@@ -34,7 +36,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, FileType, Mode};
 
-use super::arguments::{COPIED, merged};
+use super::host_files::{COPIED, merged};
 use super::identity::Identity;
 use super::images::{Kept, Restored};
 use crate::engines::host::directory::Directory;

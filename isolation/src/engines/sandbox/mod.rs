@@ -38,6 +38,10 @@
 //! error in the kernel's namespaces lets them escape. On x86-64 and ARM64, system calls for mounts,
 //! namespaces, keys and the settings of the kernel are rejected, as in a container of Docker.
 //!
+//! With several users, commands of root have the kernel capabilities of a container of Docker,
+//! without those that the specification drops. The profile hardened needs an image, several users
+//! and control groups. No process can gain privileges.
+//!
 //! Another process can use an environment that is kept. One that is not kept belongs to its
 //! creator: another process can only stop and destroy it, and copy its files.
 //!
@@ -67,9 +71,11 @@ mod ending;
 mod files;
 mod first_process;
 mod holder;
+mod host_files;
 mod identity;
 pub mod images;
 mod instance;
+mod kernel_capabilities;
 mod known_answer;
 mod layout;
 mod list;
@@ -88,9 +94,11 @@ mod process;
 mod processes;
 mod rename;
 mod report;
+mod rights;
 mod sandboxed;
 mod script;
 mod snapshot;
+mod socket_mounts;
 mod start_report;
 mod system_calls;
 mod system_files;
@@ -98,6 +106,7 @@ mod terminal;
 mod ulimits;
 mod user;
 mod users;
+mod writable_mounts;
 
 use std::any::Any;
 use std::path::{Path, PathBuf};
@@ -109,6 +118,7 @@ use crate::engine::forks::ForkPoint;
 use crate::engine::instance::Instance;
 use crate::engine::{Availability, Engine, Leftover, NewEnvironment, Opened, Probe};
 use crate::engines::docker::ImageNames;
+use crate::engines::hardened;
 use crate::engines::host::blocking;
 use crate::engines::host::cgroup::Cgroup;
 use crate::engines::host::directory::Directory;
@@ -119,7 +129,6 @@ use crate::error::{Error, Result};
 use crate::snapshots::SavedState;
 use crate::spec::EnvironmentSpec;
 use crate::spec::main_process::Main;
-use crate::spec::mount::MountSource;
 
 use beginning::Beginning;
 use identity::Identity;
@@ -205,8 +214,9 @@ impl SandboxEngine {
             Origin::Fork(source) => source.identity(),
             _ => probe::identity(&self.base)?,
         };
-        check_mounts(new.spec, identity)?;
+        writable_mounts::check(new.spec, identity)?;
         ulimits::check(&new.spec.limits.ulimits)?;
+        rights::check(new.spec, identity)?;
         let directory = Directory::create(NAME, &self.base, new.id)?;
         let layout = Layout::of(&directory, identity);
         let prepared = self
@@ -216,7 +226,9 @@ impl SandboxEngine {
                 if let Some(network) = NetworkNote::of(&new, &self.base, matches!(from, Origin::Fork(_)))? {
                     network.write(&layout)?;
                 }
-                Ok((beginning, Cgroup::create(new.id, &new.spec.limits)?))
+                rights::check_image(new.spec, beginning.has_image())?;
+                let limits = new.spec.limits.clone().or(&hardened::default_limits(new.spec));
+                Ok((beginning, Cgroup::create(new.id, &limits)?))
             });
         let (beginning, cgroup) = match prepared {
             Ok(prepared) => prepared,
@@ -284,34 +296,6 @@ enum Origin<'a> {
 fn unprobed(error: &Error) -> Probe {
     let identity = Identity::of_this_process().unwrap_or(Identity::Caller);
     Probe::unavailable(error.to_string(), "try again", probe::capabilities(identity))
-}
-
-/// Rejects a writable mount to which the root of the environment could not write.
-fn check_mounts(spec: &EnvironmentSpec, identity: Identity) -> Result<()> {
-    use std::os::unix::fs::MetadataExt;
-    let Some(owner) = identity.owner() else {
-        return Ok(());
-    };
-    for mount in spec.mounts.iter().filter(|mount| !mount.read_only) {
-        let MountSource::Host(path) = &mount.source else {
-            continue;
-        };
-        let meta = path.metadata().map_err(|e| Error::io("inspect", path, e))?;
-        let writable = match (meta.uid() == owner.user, meta.gid() == owner.group) {
-            (true, _) => meta.mode() & 0o200 != 0,
-            (_, true) => meta.mode() & 0o020 != 0,
-            _ => meta.mode() & 0o002 != 0,
-        };
-        if !writable {
-            return Err(Error::invalid(format!(
-                "the root of the environment, user {1} of this machine, could not write to {0}; mount it \
-                 read-only, copy it in, or let that user write to it",
-                path.display(),
-                owner.user
-            )));
-        }
-    }
-    Ok(())
 }
 
 impl Engine for SandboxEngine {

@@ -6,8 +6,9 @@
 //! in which order they start and end, and nothing is left of a network.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FlockOperation;
@@ -302,14 +303,33 @@ impl Sandboxed {
 
     /// Writes the names of all environments of a shared network. The sandbox runs.
     pub(super) fn write_hosts(&self) -> Result<()> {
-        let Some(note) = self.layout.network_note().filter(|_| self.shares_network()) else {
-            return Ok(());
+        match self.shares_network() {
+            true if self.is_read_only() => self.write_hosts_beside().map(drop),
+            true => self.write_in_etc([("hosts", self.hosts(&self.names()?))]),
+            false => Ok(()),
+        }
+    }
+
+    /// The same in a file beside the root, which is mounted where the root can only be read.
+    pub(super) fn write_hosts_beside(&self) -> Result<PathBuf> {
+        let path = self.layout.top().join("hosts");
+        // The mounted file is not replaced.
+        let written = fs::write(&path, self.hosts(&self.names()?));
+        let written = written.and_then(|()| fs::set_permissions(&path, Permissions::from_mode(0o644)));
+        written.map_err(|e| Error::io("write", &path, e))?;
+        Ok(path)
+    }
+
+    /// The names of all environments of its network.
+    fn names(&self) -> Result<BTreeSet<String>> {
+        let Some(note) = self.layout.network_note() else {
+            return Ok(BTreeSet::new());
         };
         let mut names: BTreeSet<String> = note.names.into_iter().collect();
         for other in self.layout.others_of(&note.network)? {
             names.extend(other.note.names);
         }
-        self.write_in_etc([("hosts", self.hosts(&names))])
+        Ok(names)
     }
 }
 

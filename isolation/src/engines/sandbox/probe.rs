@@ -9,9 +9,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::NAME;
 use super::advice::Advice;
-use super::holder::Holder;
+use super::arguments::Arguments;
+use super::holder::{IS_READY, Starting};
 use super::identity::{self, Identity};
 use super::known_answer::Situation;
+use super::users::Users;
 use crate::engine::Probe;
 use crate::engine::capabilities::{Capabilities, Feature, IsolationLevel};
 use crate::engine::values::CapabilityValues;
@@ -102,10 +104,10 @@ fn try_out(base: &Path, identity: Identity) -> Result<Found, Advice> {
             hint: "set TMPDIR to a directory that every user may enter, such as /tmp".to_owned(),
         });
     }
-    match (Holder::probe(identity, base), identity) {
+    match (start_once(identity, base), identity) {
         (Ok(()), _) => Ok(Found { version, identity }),
         // The program may not change the users here, as in a container; one user can do without.
-        (Err(error), Identity::Mapped { .. }) => match Holder::probe(Identity::Caller, base) {
+        (Err(error), Identity::Mapped { .. }) => match start_once(Identity::Caller, base) {
             Ok(()) => Ok(Found {
                 version,
                 identity: Identity::Caller,
@@ -172,6 +174,16 @@ pub(super) fn closed_to(base: &Path, identity: Identity) -> Option<PathBuf> {
     real.ancestors().find(closed).map(Path::to_owned)
 }
 
+/// Starts a sandbox and ends it at once. This blocks.
+fn start_once(identity: Identity, base: &Path) -> Result<(), Error> {
+    let words = Arguments::user_namespace(identity)
+        .probe(identity, base)
+        .program(["sh", "-c", &format!("echo {IS_READY} >&2; read -r line")]);
+    Starting::spawn(&words, Users::new(identity), false, None, None, "")?
+        .until_ready()
+        .map(drop)
+}
+
 /// The features of the engine.
 pub(super) fn capabilities(identity: Identity) -> Capabilities {
     use Feature::{
@@ -196,6 +208,7 @@ pub(super) fn capabilities(identity: Identity) -> Capabilities {
         ])
         .with([NetworkIsolation, Pause, Feature::Processes, Rename])
         .with([Feature::DiskLimit, Feature::Ulimits])
+        .with([Feature::ReadOnlyRoot, Feature::SecurityOptions])
         .with([
             Feature::Snapshots,
             Feature::MainProcess,
@@ -207,17 +220,13 @@ pub(super) fn capabilities(identity: Identity) -> Capabilities {
     for feature in [Feature::SharedMemorySize, Feature::BlockIoLimits] {
         capabilities = capabilities.without(feature, limit);
     }
-    for feature in [
-        Feature::Volumes,
-        Feature::ReadOnlyRoot,
-        Feature::KernelCapabilities,
-        Feature::SecurityOptions,
-    ] {
-        capabilities = capabilities.without(feature, missing);
-    }
-    let capabilities = match identity {
-        Identity::Caller => capabilities.without(Feature::Users, identity::why_single()),
-        Identity::Range { .. } | Identity::Mapped { .. } => capabilities.with([Feature::Users]),
+    let capabilities = capabilities.without(Feature::Volumes, missing);
+    let of_users = [Feature::Users, Feature::KernelCapabilities];
+    let capabilities = match identity.has_users() {
+        true => capabilities.with(of_users),
+        false => of_users.into_iter().fold(capabilities, |all, feature| {
+            all.without(feature, identity::why_single())
+        }),
     };
     Cgroup::add_to(capabilities)
 }

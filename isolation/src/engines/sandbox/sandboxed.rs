@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -17,11 +18,13 @@ use super::beginning::Beginning;
 use super::first_process::Process;
 use super::holder::{self, Holder};
 use super::images::Defaults;
+use super::kernel_capabilities::of_first_process;
 use super::layout::Layout;
 use super::main_state::{self, Seen};
 use super::network::lock;
 use super::options::SandboxOptions;
 use super::system_calls;
+use crate::engines::hardened;
 use crate::engines::host::cgroup::Cgroup;
 use crate::environment::id::{EnvironmentId, random_hex};
 use crate::error::{Error, ErrorKind, Result};
@@ -30,6 +33,7 @@ use crate::files::dir::Dir;
 use crate::files::root;
 use crate::spec::EnvironmentSpec;
 use crate::spec::main_process::Main;
+use crate::spec::security::SecurityProfile;
 
 /// The sandbox of one environment.
 #[derive(Debug)]
@@ -41,6 +45,8 @@ pub(super) struct Sandboxed {
     pub(super) defaults: Defaults,
     /// The control group of its processes, if this user may create one.
     pub(super) cgroup: Option<Cgroup>,
+    /// Whether the files of the root are being made, also those of one that is read-only later.
+    is_being_made: AtomicBool,
     /// The first process, if this process has started it.
     holder: Mutex<Option<Holder>>,
 }
@@ -53,10 +59,13 @@ impl Sandboxed {
         defaults: Defaults,
         cgroup: Option<Cgroup>,
     ) -> Self {
+        let mut spec = spec.clone();
+        hardened::fill_in(&mut spec);
         Self {
             layout,
             hostname: id.as_str().chars().take(12).collect(),
-            spec: spec.clone(),
+            spec,
+            is_being_made: AtomicBool::new(false),
             defaults,
             cgroup,
             holder: Mutex::new(None),
@@ -67,6 +76,7 @@ impl Sandboxed {
         &self.hostname
     }
 
+    /// What it is, with what its profile means.
     pub(super) fn spec(&self) -> &EnvironmentSpec {
         &self.spec
     }
@@ -77,6 +87,11 @@ impl Sandboxed {
 
     pub(super) fn has_main(&self) -> bool {
         self.spec.main != Main::Idle
+    }
+
+    /// Whether its root can only be read when it is started now.
+    pub(super) fn is_read_only(&self) -> bool {
+        self.spec.security.read_only_root && !self.is_being_made.load(Ordering::Acquire)
     }
 
     /// The working directory of commands, inside.
@@ -91,6 +106,7 @@ impl Sandboxed {
 
     /// Creates the files of a new environment, and starts it. Returns what its owner should know.
     pub(super) fn begin(&self, beginning: &Beginning, stop: &Stop) -> Result<Vec<String>> {
+        self.is_being_made.store(true, Ordering::Release);
         self.layout.make()?;
         let mut warnings = self.lay_out(beginning, stop)?;
         if let Err(error) = self.ensure_started(false) {
@@ -108,6 +124,19 @@ impl Sandboxed {
         }
         warnings.extend(beginning.warnings(&self.layout));
         Ok(warnings)
+    }
+
+    /// Starts it again if its root is read-only, now that all files are made.
+    pub(super) fn complete(&self) -> Result<()> {
+        self.is_being_made.store(false, Ordering::Release);
+        if !self.spec.security.read_only_root {
+            return Ok(());
+        }
+        {
+            let _lock = lock(&self.layout)?;
+            self.end_locked()?;
+        }
+        self.ensure_started(false)
     }
 
     /// Creates the files of a new environment.
@@ -128,8 +157,8 @@ impl Sandboxed {
     /// Does something with the files of the running environment, as a user that may create some.
     pub(super) fn inside<T: Send>(&self, work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
         match self.layout.identity().owner() {
-            Some(owner) if self.layout.is_overlay() => as_owner(owner, work),
-            _ => work(),
+            Some(owner) => as_owner(owner, work),
+            None => work(),
         }
     }
 
@@ -171,7 +200,12 @@ impl Sandboxed {
                 root::reject_links(&root, target)?;
             }
         }
-        let filter = system_calls::filter();
+        let hosts = match self.is_read_only() && self.shares_network() {
+            true => Some(self.write_hosts_beside()?),
+            false => None,
+        };
+        let is_hardened = self.spec.security.profile == SecurityProfile::Hardened;
+        let filter = system_calls::filter(is_hardened);
         if let Some(filter) = &filter {
             let path = self.layout.filter();
             fs::write(&path, filter).map_err(|e| Error::io("write", &path, e))?;
@@ -186,6 +220,10 @@ impl Sandboxed {
                 identity: self.layout.identity(),
                 hostname: &self.hostname,
                 root: &top,
+                is_read_only: self.is_read_only(),
+                hosts: hosts.as_deref(),
+                capabilities: &of_first_process(&self.spec.security, self.layout.identity()),
+                is_hardened,
                 has_image,
                 is_filtered: filter.is_some(),
                 pipes: &self.layout.pipes(),

@@ -40,7 +40,7 @@ impl Saves for SandboxInstance {
             let image = layout.kept_image();
             Ok(Contents {
                 parts: vec![PartKind::Root],
-                left_out: self.spec.mounts.iter().filter_map(not_saved).collect(),
+                left_out: self.sandbox.spec().mounts.iter().filter_map(not_saved).collect(),
                 source: layout.root().display().to_string(),
                 engine_detail: layout
                     .top()
@@ -59,7 +59,7 @@ impl Saves for SandboxInstance {
     fn changed(&self) -> BoxFuture<'_, Result<Option<Vec<String>>>> {
         Box::pin(async move {
             self.check_exists()?;
-            let (layout, spec) = (self.sandbox.layout.clone(), self.spec.clone());
+            let (layout, spec) = (self.sandbox.layout.clone(), self.sandbox.spec().clone());
             blocking(NAME, move || changed(&layout, &spec)).await
         })
     }

@@ -58,6 +58,20 @@ const REJECTED: [libc::c_long; 38] = [
     libc::SYS_vhangup,
 ];
 
+/// The calls that are also rejected in a hardened environment: those that read or change another
+/// process, or the way in which the kernel runs this one.
+const REJECTED_IF_HARDENED: [libc::c_long; 5] = [
+    libc::SYS_personality,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_process_vm_readv,
+    libc::SYS_process_vm_writev,
+    libc::SYS_ptrace,
+];
+
+/// The kinds of sockets that are also rejected there: of the kernel's ciphers, of virtual machines
+/// and of whole packets.
+const REJECTED_SOCKETS: [u32; 3] = [38, 40, 17];
+
 /// The flags of `clone` that create namespaces: mounts, control groups, names, IPC, users,
 /// processes, networks.
 const NAMESPACES: u32 = 0x7e02_0000;
@@ -85,7 +99,7 @@ const REJECT: u32 = 0x0005_0001;
 const UNKNOWN: u32 = 0x0005_0026;
 
 /// The filter, as `bwrap` reads it; `None` on an architecture without one.
-pub(super) fn filter() -> Option<Vec<u8>> {
+pub(super) fn filter(is_hardened: bool) -> Option<Vec<u8>> {
     let mut program = Program::default();
     program.load(ARCH);
     program.unless_equal(ARCHITECTURE?, UNKNOWN);
@@ -95,6 +109,12 @@ pub(super) fn filter() -> Option<Vec<u8>> {
     }
     for call in REJECTED {
         program.if_equal(number(call), REJECT);
+    }
+    if is_hardened {
+        for call in REJECTED_IF_HARDENED {
+            program.if_equal(number(call), REJECT);
+        }
+        program.if_first_argument(number(libc::SYS_socket), &REJECTED_SOCKETS);
     }
     // Its flags are in memory, where a filter cannot look.
     program.if_equal(number(libc::SYS_clone3), UNKNOWN);
@@ -146,6 +166,17 @@ impl Program {
         self.push(RETURN, 0, 0, REJECT);
         self.push(RETURN, 0, 0, ALLOW);
     }
+
+    /// Rejects a call whose first argument is one of these, and allows all others of it.
+    fn if_first_argument(&mut self, call: u32, values: &[u32]) {
+        let rest = u8::try_from(2 * values.len() + 2).unwrap_or(u8::MAX);
+        self.push(IF_EQUAL, 0, rest, call);
+        self.load(FIRST_ARGUMENT);
+        for value in values {
+            self.if_equal(*value, REJECT);
+        }
+        self.push(RETURN, 0, 0, ALLOW);
+    }
 }
 
 #[cfg(test)]
@@ -184,10 +215,10 @@ mod tests {
     #[test]
     fn filter_rejects_what_its_list_has() {
         let Some(arch) = ARCHITECTURE else {
-            assert!(filter().is_none());
+            assert!(filter(false).is_none());
             return;
         };
-        let program = filter().unwrap();
+        let program = filter(false).unwrap();
         let ask = |call: libc::c_long, arguments| run(&program, arch, number(call), arguments);
         for call in REJECTED {
             assert_eq!(ask(call, [0, 0]), REJECT, "{call}");
@@ -215,5 +246,31 @@ mod tests {
             assert_eq!(run(&program, arch, X32, [0, 0]), UNKNOWN);
         }
         assert!(program.len() < 4096 * 8, "the kernel takes 4096 instructions");
+    }
+
+    #[test]
+    fn hardened_filter_rejects_more() {
+        let Some(arch) = ARCHITECTURE else {
+            return;
+        };
+        let [standard, hardened] = [false, true].map(|is_hardened| filter(is_hardened).unwrap());
+        let ask = |program: &[u8], call: libc::c_long, first| run(program, arch, number(call), [first, 0]);
+        for call in REJECTED_IF_HARDENED {
+            assert_eq!(ask(&standard, call, 0), ALLOW, "{call}");
+            assert_eq!(ask(&hardened, call, 0), REJECT, "{call}");
+        }
+        for family in REJECTED_SOCKETS {
+            assert_eq!(ask(&standard, libc::SYS_socket, family), ALLOW, "{family}");
+            assert_eq!(ask(&hardened, libc::SYS_socket, family), REJECT, "{family}");
+        }
+        for call in [libc::SYS_socket, libc::SYS_read, libc::SYS_clone] {
+            assert_eq!(ask(&hardened, call, 2), ALLOW, "{call}");
+        }
+        let user = u32::try_from(libc::CLONE_NEWUSER).unwrap();
+        assert_eq!(ask(&hardened, libc::SYS_clone, user), REJECT);
+        assert_eq!(ask(&hardened, libc::SYS_clone3, 0), UNKNOWN);
+        for call in REJECTED {
+            assert_eq!(ask(&hardened, call, 0), REJECT, "{call}");
+        }
     }
 }

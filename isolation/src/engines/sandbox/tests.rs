@@ -66,7 +66,7 @@ fn writable_mount_needs_the_permission_of_the_root() {
     let meta = directory.path().metadata().unwrap();
     let refused = |first: u32, mode: u32| {
         fs::set_permissions(directory.path(), Permissions::from_mode(mode)).unwrap();
-        let checked = check_mounts(&spec, Identity::Range { first });
+        let checked = writable_mounts::check(&spec, Identity::Range { first });
         let error = checked.err()?;
         assert_eq!(error.kind(), ErrorKind::InvalidInput);
         assert!(error.to_string().contains("could not write to"), "{error}");
@@ -83,7 +83,7 @@ fn writable_mount_needs_the_permission_of_the_root() {
         assert_eq!(refused(meta.gid(), 0o757), Some(()));
     }
     assert_eq!(
-        check_mounts(&spec, Identity::Caller).err().map(drop),
+        writable_mounts::check(&spec, Identity::Caller).err().map(drop),
         None,
         "it is the caller"
     );

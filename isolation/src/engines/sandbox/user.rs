@@ -110,10 +110,10 @@ impl User {
         self.user == 0 && self.group == 0 && self.groups.is_empty()
     }
 
-    /// What makes a command run as this user in an environment with several users; `None` if
-    /// nothing is needed. This blocks.
-    pub(super) fn run_as(self, layout: &Layout) -> Result<Option<RunAs>> {
-        if !layout.identity().has_users() || self.is_root() {
+    /// What makes a command run as this user in an environment with several users, with these other
+    /// options of `setpriv`; `None` if nothing is needed. This blocks.
+    pub(super) fn run_as(self, layout: &Layout, options: Vec<String>) -> Result<Option<RunAs>> {
+        if !layout.identity().has_users() || (self.is_root() && options.is_empty()) {
             return Ok(None);
         }
         Ok(Some(RunAs {
@@ -122,12 +122,12 @@ impl User {
                 user: self.user,
                 group: self.group,
             },
-            words: self.words(layout)?,
+            words: self.words(layout, options)?,
             home: self.home,
         }))
     }
 
-    fn words(&self, layout: &Layout) -> Result<Vec<String>> {
+    fn words(&self, layout: &Layout, options: Vec<String>) -> Result<Vec<String>> {
         let mut words = lend(layout)?;
         words.push(format!("--reuid={}", self.user));
         words.push(format!("--regid={}", self.group));
@@ -138,6 +138,7 @@ impl User {
                 format!("--groups={}", groups.join(","))
             }
         });
+        words.extend(options);
         words.push("--".to_owned());
         Ok(words)
     }
