@@ -21,6 +21,7 @@ mod metrics; // the resource usage, exact and approximate
 mod owner; // the end of the owner, and other processes
 mod packages; // package managers, played by scripts
 mod ports; // published ports
+mod promises; // what is writable, what a stop does, what is left
 mod read_only_root; // a root that can only be read
 mod registry; // images from a registry
 mod registry_refusals; // registries that refuse, or answer what is no image

@@ -212,6 +212,8 @@ impl Arguments {
             "--dev",
             "/dev",
         ]);
+        // The one of `bwrap` is closed to other users than root.
+        self.add(["--perms", "1777", "--tmpfs", "/dev/shm"]);
         self.bind("--ro-bind", pipes, Path::new(PIPES));
         self.add(["--chdir", "/"]);
     }

@@ -11,6 +11,7 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use super::arguments::Arguments;
+use super::as_owner::as_owner;
 use super::first_process::Process;
 use super::holder::{IS_READY, Starting};
 use super::identity::{COUNT, Identity};
@@ -39,12 +40,18 @@ impl Identity {
     pub(super) fn map(self, process: u32) -> Result<bool> {
         match self {
             Self::Caller => return Ok(false),
+            // Its owner has made the namespace. Root itself may map its users only with a capability
+            // that it does not have in a container.
             Self::Range { first } => {
-                let map = format!("0 {first} {COUNT}");
-                for file in ["uid_map", "gid_map"] {
-                    let path = format!("/proc/{process}/{file}");
-                    fs::write(&path, &map).map_err(|e| Error::io("write", Path::new(&path), e))?;
-                }
+                let owner = self.outside(0, 0);
+                as_owner(owner, || {
+                    let map = format!("0 {first} {COUNT}");
+                    for file in ["uid_map", "gid_map"] {
+                        let path = format!("/proc/{process}/{file}");
+                        fs::write(&path, &map).map_err(|e| Error::io("write", Path::new(&path), e))?;
+                    }
+                    Ok(())
+                })?;
             }
             Self::Mapped { first } => {
                 let caller = self.outside(0, 0);

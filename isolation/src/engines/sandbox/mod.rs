@@ -86,6 +86,7 @@ mod mapped;
 mod metrics;
 mod native_program;
 mod network;
+mod open_root;
 mod options;
 mod pause;
 mod ports;

@@ -6,6 +6,7 @@ use std::io::Read;
 
 use super::first_process::Process;
 use super::layout::Layout;
+use super::open_root::OpenRoot;
 use crate::files::dir::{Dir, Kind};
 use crate::files::root;
 
@@ -27,11 +28,8 @@ pub(super) fn is_native(
 
 fn look(layout: &Layout, program: &str, path: &str, working_dir: &str) -> Option<bool> {
     let process = Process::of(layout)?;
-    let top = Dir::open_root(&process.root(), None).ok()?;
-    // The number was that of the first process until the root was open.
-    if !process.runs() {
-        return None;
-    }
+    let root = OpenRoot::of(process, layout.identity()).ok()?;
+    let top = Dir::open_root(&root.path(), None).ok()?;
     if program.contains('/') {
         return starts_with_magic(&top, working_dir, program);
     }

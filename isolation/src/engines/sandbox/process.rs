@@ -18,6 +18,7 @@ use super::layout::Layout;
 use super::main_state::Tee;
 use super::mapped;
 use super::native_program;
+use super::open_root::OpenRoot;
 use super::report::{Report, Reports};
 use super::script::{self, Role, Start};
 use super::terminal::Terminal;
@@ -105,7 +106,8 @@ async fn begin(
             let stopped = || Error::wrong_status(Status::Stopped, START).observed(Status::Stopped);
             let process = Process::of(&layout).ok_or_else(stopped)?;
             let is_mapped = matches!(layout.identity(), Identity::Mapped { .. });
-            let terminal = Terminal::open(process, owner.filter(|_| !is_mapped), size).map_err(failed)?;
+            let root = OpenRoot::of(process, layout.identity())?;
+            let terminal = Terminal::open(&root, owner.filter(|_| !is_mapped), size).map_err(failed)?;
             if let Some(run_as) = run_as.filter(|_| is_mapped) {
                 let path = process.root().join(terminal.path().trim_start_matches('/'));
                 let inside = run_as.inside;

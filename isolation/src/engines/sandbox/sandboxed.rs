@@ -22,6 +22,7 @@ use super::kernel_capabilities::of_first_process;
 use super::layout::Layout;
 use super::main_state::{self, Seen};
 use super::network::lock;
+use super::open_root::OpenRoot;
 use super::options::SandboxOptions;
 use super::system_calls;
 use crate::engines::hardened;
@@ -40,6 +41,7 @@ use crate::spec::security::SecurityProfile;
 pub(super) struct Sandboxed {
     pub(super) layout: Layout,
     hostname: String,
+    working_dir: String,
     spec: EnvironmentSpec,
     /// The settings of the image for commands.
     pub(super) defaults: Defaults,
@@ -64,6 +66,7 @@ impl Sandboxed {
         Self {
             layout,
             hostname: id.as_str().chars().take(12).collect(),
+            working_dir: defaults.working_dir_of(&spec),
             spec,
             is_being_made: AtomicBool::new(false),
             defaults,
@@ -96,8 +99,7 @@ impl Sandboxed {
 
     /// The working directory of commands, inside.
     pub(super) fn working_dir(&self) -> &str {
-        let own = self.spec.working_dir.as_deref();
-        own.or(self.defaults.working_dir.as_deref()).unwrap_or("/")
+        &self.working_dir
     }
 
     fn holder(&self) -> MutexGuard<'_, Option<Holder>> {
@@ -324,7 +326,8 @@ impl Sandboxed {
         }
         self.with_process(|process| {
             let mounted = arguments::targets(&self.spec.mounts, true);
-            work(&process.root(), mounted.collect())
+            let root = OpenRoot::of(process, self.layout.identity())?;
+            work(&root.path(), mounted.collect())
         })
     }
 
@@ -346,13 +349,10 @@ impl Sandboxed {
 
     pub(super) fn place_in(&self, process: Option<Process>, path: &str, make: bool) -> Result<Place> {
         let process = process.ok_or_else(Error::lost)?;
-        let owner = self.layout.identity().owner();
-        let root = Dir::open_root(&process.root(), owner)
+        let identity = self.layout.identity();
+        let open = OpenRoot::of(process, identity)?;
+        let root = Dir::open_root(&open.path(), identity.owner())
             .map_err(|e| Error::io("open the root of the environment", &process.root(), e))?;
-        // The number was that of the first process until the root was open.
-        if !process.runs() {
-            return Err(Error::engine(NAME, "the first process has ended"));
-        }
         root::place(&root, self.working_dir(), path, make)
     }
 

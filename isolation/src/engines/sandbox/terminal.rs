@@ -15,7 +15,7 @@ use rustix::termios::{Winsize, tcsetwinsize};
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::first_process::Process;
+use super::open_root::OpenRoot;
 use crate::command::terminal::TerminalSize;
 use crate::files::dir::Owner;
 
@@ -31,16 +31,11 @@ pub(super) struct Terminal {
 }
 
 impl Terminal {
-    /// Opens a terminal of this size in the environment of a first process, and gives it to an
-    /// owner.
-    pub(super) fn open(process: Process, owner: Option<Owner>, size: TerminalSize) -> io::Result<Self> {
-        let root = process.root();
+    /// Opens a terminal of this size in an environment with this root, and gives it to an owner.
+    pub(super) fn open(root: &OpenRoot, owner: Option<Owner>, size: TerminalSize) -> io::Result<Self> {
+        let root = root.path();
         let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let outer: OwnedFd = rustix::fs::open(root.join("dev/pts/ptmx"), flags, Mode::empty())?;
-        // The number was that of the first process until the terminal was open.
-        if !process.runs() {
-            return Err(io::Error::other("the first process has ended"));
-        }
         rustix::pty::unlockpt(&outer)?;
         let path = rustix::pty::ptsname(&outer, Vec::new())?;
         let path = path.into_string().map_err(io::Error::other)?;

@@ -10,6 +10,7 @@ use super::kept::Kept;
 use super::unpack::LeftOut;
 use crate::command::Command;
 use crate::counted::counted;
+use crate::spec::EnvironmentSpec;
 
 /// The settings of an image for commands; those of the specification come first.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +36,16 @@ impl Default for Defaults {
 }
 
 impl Defaults {
+    /// The working directory of an environment. A relative one begins at the root, as on every
+    /// engine.
+    pub(in super::super) fn working_dir_of(&self, spec: &EnvironmentSpec) -> String {
+        match (&spec.working_dir, &self.working_dir) {
+            (Some(own), _) if own.starts_with('/') => own.clone(),
+            (Some(own), _) => format!("/{own}"),
+            (None, of_image) => of_image.clone().unwrap_or_else(|| "/".to_owned()),
+        }
+    }
+
     pub(in super::super) fn of(kept: &Kept) -> Self {
         Self::of_config(kept.config())
     }
