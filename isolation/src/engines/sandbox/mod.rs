@@ -31,8 +31,8 @@
 //! the image to stop, and then its grace period.
 //!
 //! Limits of memory, CPU and processes hold where this user may create control groups. Elsewhere
-//! metrics are approximate: [`MetricsKind`](crate::MetricsKind). A disk limit
-//! is supervised: see [`DiskLimitKind`](crate::DiskLimitKind).
+//! metrics are approximate: see [`MetricsKind`](crate::MetricsKind). A disk limit is supervised:
+//! see [`DiskLimitKind`](crate::DiskLimitKind).
 //!
 //! An environment is not a virtual machine: its programs use the kernel of this machine, and an
 //! error in the kernel's namespaces lets them escape. On x86-64 and ARM64, system calls for mounts,
