@@ -113,7 +113,8 @@ pub use logs::{LogEntry, LogLine, LogOptions, LogOrigin, LogSource, LogStream, O
 pub use manager::Manager;
 pub use manager::explain::{EngineVerdict, Explanation};
 pub use manager::fork::ForkOptions;
-pub use manager::gc::{Gc, GcEntry, GcFailure, GcReport};
+pub use manager::gc::Gc;
+pub use manager::gc_report::{GcEntry, GcFailure, GcImage, GcReport};
 pub use manager::list::{Listed, Listing, Standing};
 pub use manager::lock::EnvironmentLock;
 #[cfg(unix)]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use isolation::{Gc as Options, GcEntry, GcFailure, GcReport};
+use isolation::{Gc as Options, GcEntry, GcFailure, GcImage, GcReport};
 
 use crate::console::Console;
 use crate::error::CliError;
@@ -14,9 +14,10 @@ use crate::session::Session;
 ///
 /// It reads the journal of this user: environments whose owner was killed and files of interrupted
 /// migrations are removed; an environment that was paused for a snapshot, a fork or a migration is
-/// resumed. Environments of live processes, kept environments and
-/// containers of other programs are not touched. Environments of a daemon that does not answer
-/// stay for the next time, and the exit code is then 1.
+/// resumed. An image of forks or of a restored snapshot that other programs used when its last
+/// environment was removed is removed as soon as nothing uses it. Environments of live processes,
+/// kept environments and containers of other programs are not touched. What belongs to a daemon
+/// that does not answer stays for the next time, and the exit code is then 1.
 #[derive(Debug, Args)]
 pub(crate) struct Gc {
     /// Only print what would be removed and resumed
@@ -61,5 +62,12 @@ fn text(report: &GcReport, dry_run: bool) -> String {
     let lines = report.removed.iter().map(|one| line(removed, one)).chain(gone);
     let lines = resumed.chain(lines);
     let directory = |path: &PathBuf| format!("{removed} {}, of an interrupted migration\n", path.display());
-    lines.chain(report.directories.iter().map(directory)).collect()
+    let lines = lines.chain(report.directories.iter().map(directory));
+    let image = |verb: &str, one: &GcImage| format!("{verb} the image {} ({})\n", one.name, one.engine);
+    let images = report.images.iter().map(|one| image(removed, one));
+    let used = report
+        .used_images
+        .iter()
+        .map(|one| image("others still use", one));
+    lines.chain(images).chain(used).collect()
 }

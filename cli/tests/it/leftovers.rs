@@ -54,16 +54,17 @@ fn reaper_removes_what_a_killed_owner_leaves() {
         let workspace = Workspace::new();
         let mut owner = run(&workspace, env!("CARGO_BIN_EXE_isolate"), "a");
         assert_eq!((workspace.left().len(), workspace.journal().len()), (1, 1));
-        // A shell starts background jobs with SIGQUIT ignored, which is inherited.
-        let ignored = signal == "QUIT" && ignores(&owner, 3);
+        // A shell starts background jobs with SIGQUIT ignored. The owner inherits that from this
+        // process, and ignores the signal, too.
+        let ignored = signal == "QUIT" && this_process_ignores(3);
         owner.signal(if ignored { "KILL" } else { signal });
         owner.child.wait().unwrap();
         until(signal, || nothing_is_left(&workspace));
     }
 }
 
-fn ignores(process: &Started, signal: u32) -> bool {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", process.child.id()));
+fn this_process_ignores(signal: u32) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status");
     let status = status.unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
@@ -323,4 +324,34 @@ fn journal_that_cannot_be_written_creates_nothing() {
         workspace.left(),
         workspace.journal()
     );
+}
+
+#[test]
+fn gc_reports_images_that_others_use() {
+    let (workspace, memory) = (Workspace::new(), Memory::start());
+    let address = memory.address();
+    let on = |arguments: &[&str]| {
+        let ended = isolate(&workspace, &[&["--host", &address], arguments].concat());
+        assert_eq!(ended.code(), Some(0), "{arguments:?}: {}", ended.stderr());
+        ended.stdout()
+    };
+    on(&["create", "--image", "busybox", "--name", "web"]);
+    let fork = on(&["fork", "web"]);
+    let mut images = memory.engine.snapshot().images.into_iter();
+    let image = images.find(|name| name.contains("isolation-state")).unwrap();
+    let body = serde_json::json!({"Image": image, "Cmd": ["true"]}).to_string();
+    on(&["api", "POST", "/containers/create?name=stranger", "--data", &body]);
+    on(&["rm", "web", fork.trim()]);
+    for dry_run in [&["gc", "--dry-run"][..], &["gc"]] {
+        assert_eq!(
+            on(dry_run),
+            format!("others still use the image {image} (docker)\n")
+        );
+    }
+    on(&["api", "DELETE", "/containers/stranger"]);
+    let dry = on(&["gc", "--dry-run"]);
+    assert_eq!(dry, format!("would remove the image {image} (docker)\n"));
+    assert_eq!(on(&["gc"]), format!("removed the image {image} (docker)\n"));
+    assert_eq!(memory.engine.resources(), [""; 0]);
+    assert!(nothing_is_left(&workspace));
 }

@@ -174,6 +174,13 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
         Box::pin(std::future::ready(Ok(true)))
     }
 
+    /// Whether an environment or another program uses an image of this name; `None` without one.
+    #[doc(hidden)]
+    fn is_image_used<'a>(&'a self, image: &'a str) -> BoxFuture<'a, Result<Option<bool>>> {
+        let _ = image;
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
     /// Builds the image of a specification with [`EnvironmentSpec::build`], and returns its name,
     /// which depends on its content. `log` gets the output of the build, piece by piece.
     fn build_image<'a>(

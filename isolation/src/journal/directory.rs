@@ -6,6 +6,7 @@
 //! STATE/journal/ID.output   what commands have written, and ID.older with what was before
 //! STATE/shared/ID.lock      held while the shared environment is created, claimed or removed
 //! STATE/shared/ID/LEASE     one user of it
+//! STATE/images/TAG.json     an image that others use
 //! STATE/pulls/KEY.lock      held while an image is pulled
 //! STATE/pauses/RANDOM       an environment that is paused for the time of a call
 //! ```
@@ -246,7 +247,7 @@ fn is_unusable(error: &Error) -> bool {
 }
 
 /// Removes an incomplete file or directory.
-fn drop_stale(path: &Path) {
+pub(super) fn drop_stale(path: &Path) {
     if is_abandoned(path) {
         let _ = fs::remove_file(path).or_else(|_| fs::remove_dir_all(path));
     }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::entry::Entry;
+use super::left_image::LeftImage;
 use super::paused_environment::PausedEnvironment;
 use crate::environment::id::EnvironmentId;
 use crate::error::{Error, Result};
@@ -58,6 +59,22 @@ impl StateDirectory {
     }
 
     pub(crate) async fn pull_turn(&self, _: &str) -> Result<Turn> {
+        match *self {}
+    }
+
+    pub(crate) fn note_image(&self, _: &LeftImage) -> Result<()> {
+        match *self {}
+    }
+
+    pub(crate) fn forget_image(&self, _: &str) -> Result<()> {
+        match *self {}
+    }
+
+    pub(crate) fn is_left_image(&self, _: &str) -> bool {
+        match *self {}
+    }
+
+    pub(crate) fn left_images(&self) -> Result<Vec<std::result::Result<LeftImage, (EnvironmentId, Error)>>> {
         match *self {}
     }
 

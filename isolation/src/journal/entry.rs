@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::left_image::{IMAGE, LeftImage};
 use super::process::{Liveness, Process};
 use crate::environment::id::EnvironmentId;
 use crate::spec::lifetime::Lifetime;
@@ -55,6 +56,16 @@ impl Resource {
 }
 
 impl Entry {
+    /// The images with the state of an environment among its resources.
+    pub(crate) fn images(&self) -> impl Iterator<Item = LeftImage> + '_ {
+        let images = self.resources.iter().filter(|resource| resource.kind == IMAGE);
+        images.map(|image| LeftImage {
+            engine: self.engine.clone(),
+            address: self.address.clone(),
+            image: image.name.clone(),
+        })
+    }
+
     /// Whether its owner has exited without removing it. A kept environment needs no owner.
     pub(crate) fn is_orphan(&self) -> bool {
         self.lifetime == Lifetime::Owner && self.owner.liveness() == Liveness::Dead

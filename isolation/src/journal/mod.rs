@@ -12,9 +12,12 @@ pub(crate) mod entry;
 #[cfg(unix)]
 mod file;
 #[cfg(unix)]
+mod images;
+#[cfg(unix)]
 pub(crate) mod leases;
 #[cfg(not(unix))]
 pub(crate) use directory as leases;
+pub(crate) mod left_image;
 #[cfg(unix)]
 pub(crate) mod notes;
 pub(crate) mod paused_environment;

@@ -1,15 +1,14 @@
 //! Removes environments of processes that have exited.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Serialize;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Manager;
+use super::gc_report::{GcEntry, GcFailure, GcReport};
 use super::registry::Registry;
 use super::shutdown::AT_ONCE;
 use crate::engine::context::Context;
@@ -20,6 +19,7 @@ use crate::events::{EventKind, EventSink, Subject};
 use crate::journal::Journal;
 use crate::journal::directory::StateDirectory;
 use crate::journal::entry::Entry;
+use crate::journal::left_image::LeftImage;
 use crate::spec::lifetime::Lifetime;
 
 /// The time after the exit of a process in which a resource may still appear: the engine completes
@@ -42,50 +42,6 @@ const PAUSE: Duration = Duration::from_millis(200);
 pub struct Gc {
     /// Only report what would be removed.
     pub dry_run: bool,
-}
-
-/// The result of [`Manager::gc`].
-#[derive(Debug, Default, Serialize)]
-#[non_exhaustive]
-pub struct GcReport {
-    /// Environments that were removed.
-    pub removed: Vec<GcEntry>,
-    /// Environments that no longer existed; their journal entries were removed.
-    pub gone: Vec<GcEntry>,
-    /// Environments that could not be removed; their journal entries stay.
-    pub failed: Vec<GcFailure>,
-    /// Environments that a killed process had paused while it read their files; they were resumed.
-    pub resumed: Vec<GcEntry>,
-    /// Directories with files of interrupted migrations, which were removed.
-    pub directories: Vec<PathBuf>,
-}
-
-/// An environment of the journal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct GcEntry {
-    /// The ID.
-    pub id: EnvironmentId,
-    /// The name.
-    pub name: String,
-    /// The name of the engine.
-    pub engine: String,
-    /// The address of the engine.
-    pub address: String,
-    /// The PID of the process that created it.
-    pub pid: u32,
-}
-
-/// An environment that could not be removed.
-#[derive(Debug, Serialize)]
-#[non_exhaustive]
-pub struct GcFailure {
-    /// The ID.
-    pub id: EnvironmentId,
-    /// The name; empty if the journal entry is damaged.
-    pub name: String,
-    /// The reason.
-    pub error: Error,
 }
 
 /// The entries that are examined.
@@ -120,8 +76,9 @@ impl Manager {
     /// Removes the environments of the [journal](crate::ManagerOptions::journal) whose owner has
     /// exited and that are neither kept nor in use by others, in any state. Also removes the
     /// entries of environments that no longer exist, and resumes environments that a killed process
-    /// has paused for a snapshot, a fork or a migration. Environments of live processes and of
-    /// other programs are not touched.
+    /// has paused for a snapshot, a fork or a migration, and removes images of forks and restored
+    /// snapshots that others used when their last environment was removed. Environments of live
+    /// processes and of other programs are not touched.
     ///
     /// An environment that cannot be removed, for example because its daemon does not answer, is in
     /// [`GcReport::failed`], and its entry stays for the next time.
@@ -191,8 +148,9 @@ impl Collector {
                 }),
             }
         }
+        let mut missing = Vec::new();
         if self.scope == Scope::Everything {
-            self.drop_missing(kept, &mut report).await;
+            missing = self.drop_missing(kept, &mut report).await;
             #[cfg(unix)]
             {
                 report.directories = super::migrate::carrier::collect(&self.directory, self.dry_run)?;
@@ -202,27 +160,40 @@ impl Collector {
             true => self.look(orphans, &mut report).await,
             false => self.remove_all(orphans, &mut report).await,
         }
+        if self.scope == Scope::Everything {
+            self.remove_images(missing, &mut report).await?;
+        }
         Ok(report)
     }
 
-    /// Removes the entries of kept environments that another process has removed.
-    async fn drop_missing(&self, kept: Vec<Entry>, report: &mut GcReport) {
+    /// Removes the entries of kept environments that another program has removed, and returns their
+    /// images.
+    async fn drop_missing(&self, kept: Vec<Entry>, report: &mut GcReport) -> Vec<LeftImage> {
+        let mut images = Vec::new();
         for (entry, exists) in self.examine(kept).await {
             // If an engine does not answer, none of its environments could be removed.
             if exists.is_ok_and(|exists| !exists) {
-                self.report(&entry, self.drop_entry(&entry), report);
+                let outcome = self.drop_entry(&entry).map(|left| images.extend(left));
+                self.report(
+                    &entry,
+                    outcome.map_or_else(Outcome::Failed, |()| Outcome::Gone),
+                    report,
+                );
             }
         }
+        images
     }
 
-    fn drop_entry(&self, entry: &Entry) -> Outcome {
-        match self.dry_run {
-            true => Outcome::Gone,
-            false => match self.directory.remove(&entry.id) {
-                Ok(()) => Outcome::Gone,
-                Err(error) => Outcome::Failed(error),
-            },
+    /// Removes an entry; its images are noted, and returned.
+    fn drop_entry(&self, entry: &Entry) -> Result<Vec<LeftImage>> {
+        let images: Vec<LeftImage> = entry.images().collect();
+        if !self.dry_run {
+            images
+                .iter()
+                .try_for_each(|left| self.directory.note_image(left))?;
+            self.directory.remove(&entry.id)?;
         }
+        Ok(images)
     }
 
     /// Reports the environments that would be removed.

@@ -6,8 +6,10 @@ mod create_locked;
 pub(crate) mod explain;
 pub(crate) mod fork;
 pub(crate) mod gc;
+pub(crate) mod gc_report;
 mod group_resources;
 mod kept;
+mod left_images;
 pub(crate) mod list;
 pub(crate) mod lock;
 #[cfg(unix)]

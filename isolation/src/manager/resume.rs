@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use super::gc::{Collector, GcEntry, GcFailure, GcReport};
+use super::gc::Collector;
+use super::gc_report::{GcEntry, GcFailure, GcReport};
 use crate::engine::context::Context;
 use crate::environment::status::Status;
 use crate::error::{Error, ErrorKind, Result};

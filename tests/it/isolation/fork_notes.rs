@@ -1,13 +1,17 @@
 //! What a process notes on the disk while it forks an environment: the image of the forks, and the
-//! pause. Another process removes or ends it if this one is killed.
+//! pause. Another process removes or ends it if this one is killed. An image that others use stays
+//! noted until nothing uses it.
 
 use std::path::Path;
 use std::time::Duration;
 
 use engine_api::Docker;
+use engine_api::containers::{CreateContainer, InspectContainer, RemoveContainer};
 use fake_engine::{FakeEngine, Fault, Socket};
 use isolation::engines::docker::DockerEngine;
-use isolation::{Command, ForkOptions, Manager, ManagerOptions, Reaper, Registry, Status};
+use isolation::{
+    Command, Environment, ForkOptions, Gc, GcImage, Manager, ManagerOptions, Reaper, Registry, Status,
+};
 use serde_json::json;
 use tests::chain;
 
@@ -16,7 +20,7 @@ use super::docker_engine::{IMAGE, create, spec};
 /// A daemon with an address, and a manager with a journal.
 struct Fixture {
     fake: FakeEngine,
-    _socket: Socket,
+    socket: Socket,
     manager: Manager,
     state: tempfile::TempDir,
 }
@@ -36,7 +40,7 @@ impl Fixture {
         };
         Self {
             fake,
-            _socket: socket,
+            socket,
             manager: Manager::with_options(registry, options),
             state,
         }
@@ -50,6 +54,55 @@ impl Fixture {
             files("journal").iter().filter(is_entry).count(),
             files("pauses").len(),
         )
+    }
+
+    fn docker(&self) -> Docker {
+        Docker::from_address(&self.socket.address()).unwrap()
+    }
+
+    /// The tags of the images that are noted as left to others.
+    fn left_images(&self) -> Vec<String> {
+        files_below(&self.state.path().join("images"))
+    }
+
+    /// Forks of a new environment, which is destroyed, and their image.
+    async fn forks(&self, number: usize) -> (Vec<Environment>, String) {
+        let original = create(&self.manager, spec()).await.unwrap();
+        let forks = self.manager.fork(&original, number, ForkOptions::default()).await;
+        let forks = forks.unwrap_or_else(|error| panic!("{}", chain(&error)));
+        original.destroy().await.unwrap();
+        let docker = self.docker();
+        let name = container_name(&docker, &forks[0]).await;
+        let containers = docker.containers();
+        let found = containers.inspect(&name, InspectContainer::default()).await;
+        (forks, found.unwrap().config.image)
+    }
+
+    /// Creates a container of an image, as another program does.
+    async fn use_image(&self, image: &str) {
+        let stranger = CreateContainer {
+            name: Some("stranger".to_owned()),
+            image: image.to_owned(),
+            cmd: ["sleep", "60"].into(),
+            ..CreateContainer::default()
+        };
+        self.docker().containers().create(stranger).await.unwrap();
+    }
+
+    async fn remove_container(&self, name: &str) {
+        let force = RemoveContainer {
+            force: true,
+            ..RemoveContainer::default()
+        };
+        self.docker().containers().remove(name, force).await.unwrap();
+    }
+
+    /// The images that a collection removes, or would remove, and those that are used.
+    async fn collected(&self, dry_run: bool) -> (Vec<String>, Vec<String>) {
+        let report = self.manager.gc(Gc { dry_run }).await.unwrap();
+        assert!(report.failed.is_empty(), "{report:?}");
+        let names = |images: Vec<GcImage>| images.into_iter().map(|image| image.name).collect();
+        (names(report.images), names(report.used_images))
     }
 
     async fn until_noted(&self, wanted: (usize, usize)) {
@@ -123,4 +176,119 @@ async fn pause_that_is_refused_leaves_no_note() {
     original.destroy().await.unwrap();
     fixture.until_noted((0, 0)).await;
     assert_eq!(fixture.fake.resources(), [""; 0]);
+}
+
+async fn container_name(docker: &Docker, environment: &Environment) -> String {
+    let listed = engine_api::containers::ListContainers {
+        all: true,
+        ..Default::default()
+    };
+    let listed = docker.containers().list(listed).await.unwrap();
+    let mut names = listed.iter().map(|one| one.plain_name().to_owned());
+    let id = environment.id().as_str();
+    names.find(|name| name.ends_with(id)).unwrap()
+}
+
+/// Such an image stayed for ever: nothing named it.
+#[tokio::test]
+async fn image_that_others_use_is_removed_later() {
+    let fixture = Fixture::new();
+    let (forks, image) = fixture.forks(2).await;
+    fixture.use_image(&image).await;
+    for fork in &forks {
+        // Forks need it, so that it is not left to others yet.
+        assert_eq!(fixture.collected(false).await, (vec![], vec![]));
+        fork.destroy().await.unwrap();
+    }
+    fixture.until_noted((0, 0)).await;
+    assert_eq!(fixture.left_images().len(), 1);
+    for dry_run in [true, false, false] {
+        let used = (vec![], vec![image.clone()]);
+        assert_eq!(fixture.collected(dry_run).await, used, "{dry_run}");
+    }
+    fixture.remove_container("stranger").await;
+    for dry_run in [true, false] {
+        let removed = (vec![image.clone()], vec![]);
+        assert_eq!(fixture.collected(dry_run).await, removed, "{dry_run}");
+    }
+    assert_eq!(fixture.collected(false).await, (vec![], vec![]));
+    assert_eq!(fixture.fake.resources(), [""; 0]);
+    assert_eq!(fixture.left_images(), [""; 0]);
+}
+
+#[tokio::test]
+async fn image_that_others_have_removed_is_forgotten() {
+    let fixture = Fixture::new();
+    let (forks, image) = fixture.forks(1).await;
+    fixture.use_image(&image).await;
+    forks[0].destroy().await.unwrap();
+    fixture.remove_container("stranger").await;
+    assert_eq!(fixture.left_images().len(), 1);
+    let docker = fixture.docker();
+    docker.images().remove(&image, Default::default()).await.unwrap();
+    assert_eq!(fixture.collected(true).await, (vec![], vec![]));
+    assert_eq!(fixture.left_images().len(), 1);
+    assert_eq!(fixture.collected(false).await, (vec![], vec![]));
+    assert_eq!(fixture.left_images(), [""; 0]);
+}
+
+/// The image of a kept fork stayed if somebody else removed the container.
+#[tokio::test]
+async fn image_of_a_removed_container_is_collected() {
+    let fixture = Fixture::new();
+    let (forks, image) = fixture.forks(1).await;
+    forks[0].keep().await.unwrap();
+    let name = container_name(&fixture.docker(), &forks[0]).await;
+    fixture.remove_container(&name).await;
+    for dry_run in [true, false] {
+        let removed = (vec![image.clone()], vec![]);
+        assert_eq!(fixture.collected(dry_run).await, removed, "{dry_run}");
+    }
+    assert_eq!(fixture.noted().0, 0);
+    assert_eq!(fixture.left_images(), [""; 0]);
+    assert_eq!(fixture.fake.resources(), [""; 0]);
+}
+
+#[tokio::test]
+async fn image_that_cannot_be_collected_stays_noted() {
+    let fixture = Fixture::new();
+    let images = fixture.state.path().join("images");
+    std::fs::create_dir(&images).unwrap();
+    let far = |tag: &str| {
+        let image = format!("localhost/isolation-state:{tag}");
+        let left = json!({"engine": "docker", "address": "unix:///no/such.sock", "image": image});
+        std::fs::write(images.join(format!("{tag}.json")), left.to_string()).unwrap();
+        image
+    };
+    let names = [far("000000000000000a"), far("000000000000000b"), String::new()];
+    std::fs::write(images.join("000000000000000c.json"), "{").unwrap();
+    for dry_run in [true, false] {
+        let report = fixture.manager.gc(Gc { dry_run }).await.unwrap();
+        let failed: Vec<&str> = report.failed.iter().map(|one| one.name.as_str()).collect();
+        let mut expected: Vec<&str> = names.iter().map(String::as_str).collect();
+        expected.sort_unstable();
+        assert_eq!(failed, expected, "{report:?}");
+        let error = &report.failed[1].error;
+        assert_eq!(error.operation(), Some("remove the image"));
+        assert_eq!(fixture.left_images().len(), 3);
+    }
+}
+
+#[tokio::test]
+async fn image_that_cannot_be_noted_is_an_error() {
+    let fixture = Fixture::new();
+    let (forks, image) = fixture.forks(1).await;
+    fixture.use_image(&image).await;
+    let images = fixture.state.path().join("images");
+    std::fs::remove_dir_all(&images).unwrap();
+    std::fs::write(&images, "in the way").unwrap();
+    let error = forks[0].destroy().await.unwrap_err();
+    assert!(chain(&error).contains("is not a directory"), "{}", chain(&error));
+    // The entry of the fork names it still.
+    assert_eq!(fixture.noted().0, 1);
+    std::fs::remove_file(&images).unwrap();
+    forks[0].destroy().await.unwrap();
+    assert_eq!(fixture.left_images().len(), 1);
+    fixture.remove_container("stranger").await;
+    assert_eq!(fixture.collected(false).await, (vec![image], vec![]));
 }

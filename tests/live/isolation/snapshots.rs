@@ -5,7 +5,7 @@ use engine_api::containers::{ContainerFilters, CreateContainer, ListContainers, 
 use engine_api::images::LoadImages;
 use isolation::engines::docker::{VolumeOptions, labels};
 use isolation::snapshots::{RestoreOptions, SnapshotOptions, SnapshotStore};
-use isolation::{Environment, EnvironmentSpec, ForkOptions, Gc, Manager, Mount};
+use isolation::{Environment, EnvironmentSpec, ForkOptions, Gc, GcImage, Manager, Mount};
 
 use super::{active, manager, sh, spec};
 use crate::support::{IMAGE, Subject, engines, one_line};
@@ -245,7 +245,13 @@ async fn forks_share_nothing_and_show_no_secret() {
         for fork in &forks {
             fork.destroy().await.unwrap();
         }
-        manager.gc(Gc::default()).await.unwrap();
+        let report = manager.gc(Gc::default()).await.unwrap();
+        let names = |images: &[GcImage]| images.iter().map(|one| one.name.clone()).collect::<Vec<_>>();
+        assert!(
+            names(&report.used_images).contains(&image),
+            "{}: {report:?}",
+            subject.name
+        );
         let theirs = subject
             .docker
             .containers()
@@ -257,7 +263,20 @@ async fn forks_share_nothing_and_show_no_secret() {
             ..RemoveContainer::default()
         };
         subject.docker.containers().remove(&name, remove).await.unwrap();
-        super::remove_image(&subject, &image).await;
+        // Only the state directory names the image now.
+        let dry_run = manager.gc(Gc { dry_run: true }).await.unwrap();
+        assert!(
+            names(&dry_run.images).contains(&image),
+            "{}: {dry_run:?}",
+            subject.name
+        );
+        let report = manager.gc(Gc::default()).await.unwrap();
+        assert!(
+            names(&report.images).contains(&image),
+            "{}: {report:?}",
+            subject.name
+        );
+        assert!(!is_there(&subject, &image).await, "{}", subject.name);
         environment.destroy().await.unwrap();
         volume.remove().await.unwrap();
     }

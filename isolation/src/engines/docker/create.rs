@@ -230,7 +230,7 @@ impl DockerEngine {
             made: None,
         };
         let memory = limits::in_force(&found.host_config).memory;
-        let owned = self.owned_by(docker, id.as_str(), &found.config.image, &spec);
+        let owned = self.owned_by(docker, id.as_str(), &found.config.image, &spec, context.journal());
         let own_networks = self.find_own_networks(docker, id, &spec.network).await?;
         let mut given = spec.clone();
         networks::with_own_names(&mut given.network, &own_networks);

@@ -10,7 +10,7 @@ use engine_api::connect::Address;
 
 use super::diagnostics::to_error;
 use super::snapshot::Prepared;
-use super::{BuildSpec, DockerEngine, NAME, PullPolicy, daemon, listed, watch};
+use super::{BuildSpec, DockerEngine, NAME, PullPolicy, daemon, listed, owned_image, watch};
 use crate::BoxFuture;
 use crate::engine::capabilities::Feature;
 use crate::engine::context::Context;
@@ -135,6 +135,10 @@ impl Engine for DockerEngine {
                 }
             }
         })
+    }
+
+    fn is_image_used<'a>(&'a self, image: &'a str) -> BoxFuture<'a, Result<Option<bool>>> {
+        Box::pin(async move { owned_image::is_used(self.docker().await?, image).await })
     }
 
     fn build_image<'a>(

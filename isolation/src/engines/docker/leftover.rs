@@ -41,7 +41,8 @@ impl DockerEngine {
         match Kind::of(&resource.kind) {
             Some(kind) => {
                 let (docker, name) = (self.docker().await?, &resource.name);
-                let found = owned::remove(docker, kind, name, leftover.id.as_str()).await?;
+                let state = leftover.context.journal().directory();
+                let found = owned::remove(docker, kind, name, leftover.id.as_str(), state).await?;
                 if kind == Kind::Volume && !found {
                     self.remove_volume_directory(docker, name).await?;
                 }

@@ -88,6 +88,7 @@ mod networks;
 mod oom;
 mod options;
 mod owned;
+mod owned_image;
 mod owned_network;
 mod owner;
 mod paths;

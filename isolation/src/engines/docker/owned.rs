@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use engine_api::Docker;
 use engine_api::containers::InspectContainer;
-use engine_api::images::RemoveImage;
 use engine_api::volumes::RemoveVolume;
 use tokio::time::{Instant, sleep};
 
@@ -14,11 +13,13 @@ use super::busy::is_busy;
 use super::cleanup;
 use super::diagnostics::to_error;
 use super::owned_network::{self, PAUSE, STILL_USED};
-use super::{NAME, labels, listed, publish, remove as containers, volume_directory};
+use super::{NAME, labels, owned_image, publish, remove as containers, volume_directory};
 use crate::creator::Creator;
 use crate::environment::end_timeout::{answered, drop_limit};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
+use crate::journal::directory::StateDirectory;
 use crate::journal::entry::Resource;
+use crate::journal::left_image::IMAGE;
 use crate::journal::{Hold, Journal};
 
 /// Lets a task complete a creation, so that what it creates is known to its guard and removed even
@@ -53,7 +54,7 @@ impl Kind {
             Self::Network => "network",
             Self::Volume => "volume",
             Self::Container => "container",
-            Self::Image => "image",
+            Self::Image => IMAGE,
         }
     }
 
@@ -77,6 +78,8 @@ pub(super) struct Owned {
     hold: Mutex<Option<Hold>>,
     /// While this exists, others need it, too, and the last of them removes it.
     others: Weak<()>,
+    /// Where an image is noted that others use.
+    state: Option<StateDirectory>,
 }
 
 impl Owned {
@@ -92,7 +95,7 @@ impl Owned {
         journal.note(Resource::new(kind.as_str(), name))?;
         let mut owned = Self::opened(docker, kind, name, id);
         owned.hold = Mutex::new(Some(journal.hold()));
-        Ok(owned)
+        Ok(owned.noted_in(journal))
     }
 
     /// A resource that another value owns, or that has no owner.
@@ -105,7 +108,15 @@ impl Owned {
             creator: Creator::this_process(),
             hold: Mutex::new(None),
             others: Weak::new(),
+            state: None,
         }
+    }
+
+    /// The same, for an image: in the journal's directory it is noted if others use it.
+    #[must_use]
+    pub(super) fn noted_in(mut self, journal: &Journal) -> Self {
+        self.state = journal.directory().cloned();
+        self
     }
 
     /// The same, for an image that is not removed while `others` exists.
@@ -127,7 +138,7 @@ impl Owned {
     /// Removes it. This waits for a while for other containers that use it and are being removed.
     pub(super) async fn remove(&self) -> Result<()> {
         if self.others.strong_count() == 0 {
-            remove(&self.docker, self.kind, &self.name, &self.id).await?;
+            remove(&self.docker, self.kind, &self.name, &self.id, self.state.as_ref()).await?;
         }
         self.disarm();
         Ok(())
@@ -143,7 +154,7 @@ impl Owned {
             return false;
         };
         let (docker, kind, name, id) = (self.docker.clone(), self.kind, self.name.clone(), self.id.clone());
-        let others = self.others.clone();
+        let (others, state) = (self.others.clone(), self.state.clone());
         let (hold, gone) = (Arc::new(Mutex::new(Some(hold))), Arc::new(AtomicBool::new(false)));
         let is_gone = Arc::clone(&gone);
         // As long as for a container: it may be that of one which is being removed.
@@ -151,11 +162,16 @@ impl Owned {
             containers::RETRY_TIMEOUT,
             Arc::new(move || {
                 let (docker, name, id) = (docker.clone(), name.clone(), id.clone());
-                let others = others.clone();
+                let (others, state) = (others.clone(), state.clone());
                 let (hold, gone) = (Arc::clone(&hold), Arc::clone(&gone));
                 let limit = limit.saturating_sub(began.elapsed());
                 Box::pin(async move {
-                    let removal = remove_unshared(&docker, kind, &name, &id, &others);
+                    let removal = async {
+                        match needed_by_others(&docker, &id, &others).await? {
+                            true => Ok(false),
+                            false => remove(&docker, kind, &name, &id, state.as_ref()).await,
+                        }
+                    };
                     let answers = || async { docker.system().ping().await.is_ok() };
                     let removed = Box::pin(answered(limit, removal, answers)).await;
                     gone.store(removed.is_ok(), Ordering::Release);
@@ -184,79 +200,30 @@ impl Drop for Owned {
     }
 }
 
-/// Removes it, unless others need it after the container of the environment is gone.
-async fn remove_unshared(
+/// Whether others need it after the container of the environment is gone. Then the last of them
+/// finds no container of this environment.
+async fn needed_by_others(docker: &Docker, id: &str, others: &Weak<()>) -> Result<bool> {
+    if others.strong_count() > 0 {
+        owned_image::until_no_container(docker, id, Instant::now()).await?;
+    }
+    Ok(others.strong_count() > 0)
+}
+
+/// Removes a network or volume with this ID in a label, or an image; returns whether there was one.
+/// An image that others use is noted in the state directory.
+pub(super) async fn remove(
     docker: &Docker,
     kind: Kind,
     name: &str,
     id: &str,
-    others: &Weak<()>,
+    state: Option<&StateDirectory>,
 ) -> Result<bool> {
-    if others.strong_count() > 0 {
-        until_no_container(docker, id, Instant::now()).await?;
-    }
-    match others.strong_count() {
-        0 => remove(docker, kind, name, id).await,
-        // The last of them finds no container of this environment.
-        _ => Ok(false),
-    }
-}
-
-/// Removes a network or volume with this ID in a label, or an image; returns whether there was one.
-pub(super) async fn remove(docker: &Docker, kind: Kind, name: &str, id: &str) -> Result<bool> {
     match kind {
         Kind::Network => owned_network::remove(docker, name, id).await,
         Kind::Volume => remove_volume(docker, name, id).await,
         Kind::Container => remove_container(docker, name, id).await,
-        Kind::Image => remove_image(docker, name, id).await,
+        Kind::Image => owned_image::remove(docker, name, id, state).await,
     }
-}
-
-/// Removes an image, whose name is random. One of which other containers were made is left to
-/// those: other forks, or containers of somebody else. This waits for a while for the container of
-/// the environment itself, which is being removed.
-async fn remove_image(docker: &Docker, name: &str, id: &str) -> Result<bool> {
-    let (began, mut is_alone) = (Instant::now(), false);
-    let mut failed = false;
-    loop {
-        match docker.images().remove(name, RemoveImage::default()).await {
-            Ok(_) => return Ok(true),
-            Err(error) if error.is_not_found() => return Ok(false),
-            Err(error) if error.is_conflict() => {}
-            // Podman has this status for an image that is being removed by another call.
-            Err(error) if error.status() == Some(500) && !failed => {
-                failed = true;
-                sleep(PAUSE).await;
-                continue;
-            }
-            Err(error) => return Err(to_error(error)),
-        }
-        // Asked before the last attempt: of two containers that end at the same time, the removal
-        // of at least one of their images comes after both.
-        if is_alone {
-            return Ok(false);
-        }
-        until_no_container(docker, id, began).await?;
-        is_alone = true;
-    }
-}
-
-/// Waits for a while until the container of an environment is removed.
-async fn until_no_container(docker: &Docker, id: &str, began: Instant) -> Result<()> {
-    while has_container(docker, id).await? {
-        if began.elapsed() >= STILL_USED && !is_busy(id) {
-            let why = "its image is used by its container, which is not removed yet";
-            return Err(Error::new(ErrorKind::Conflict, why));
-        }
-        sleep(PAUSE).await;
-    }
-    Ok(())
-}
-
-/// Whether the container of an environment exists.
-async fn has_container(docker: &Docker, id: &str) -> Result<bool> {
-    let label = format!("{}={id}", labels::ENVIRONMENT);
-    Ok(!listed::every_with_label(docker, label).await?.is_empty())
 }
 
 async fn remove_volume(docker: &Docker, name: &str, id: &str) -> Result<bool> {

@@ -213,7 +213,7 @@ impl Networks<'_> {
         let removed = async {
             let found = resources::find(Kind::Network, self.listed().await?, reference)?;
             let docker = self.engine.docker().await?;
-            owned::remove(docker, Kind::Network, &found.on_daemon, &found.id).await
+            owned::remove(docker, Kind::Network, &found.on_daemon, &found.id, None).await
         };
         let removed = removed.await.map(drop);
         removed.map_err(|error| error.during("remove the network", reference))
@@ -234,7 +234,7 @@ impl Networks<'_> {
             if network.lifetime != Lifetime::Kept || self.has_containers(&network.on_daemon).await? {
                 continue;
             }
-            if owned::remove(docker, Kind::Network, &network.on_daemon, &network.id).await? {
+            if owned::remove(docker, Kind::Network, &network.on_daemon, &network.id, None).await? {
                 removed.push(network);
             }
         }

@@ -17,12 +17,22 @@ mod volumes;
 
 use super::owned::{Kind, Owned};
 use crate::engines::docker::DockerEngine;
+use crate::environment::id::EnvironmentId;
+use crate::journal::Journal;
 use crate::spec::EnvironmentSpec;
 use crate::spec::mount::{Mount, MountSource};
 
 /// The repository of the images of forks and restored snapshots. It names a registry, so that no
 /// other one is put in front of it, and it is never pulled.
 pub(super) const REPOSITORY: &str = "localhost/isolation-state";
+
+/// Whether an image has the state of an environment: its name was made here.
+fn is_state(image: &str) -> bool {
+    let tag = image
+        .strip_prefix(REPOSITORY)
+        .and_then(|rest| rest.strip_prefix(':'));
+    tag.is_some_and(|tag| tag.parse::<EnvironmentId>().is_ok())
+}
 
 /// The resources of one environment on the daemon, beside its container and its network.
 #[derive(Debug, Default)]
@@ -64,10 +74,11 @@ impl DockerEngine {
         id: &str,
         image: &str,
         spec: &EnvironmentSpec,
+        journal: &Journal,
     ) -> Vec<Owned> {
         let mut owned = Vec::new();
-        if image.starts_with(REPOSITORY) {
-            owned.push(Owned::opened(docker, Kind::Image, image, id));
+        if is_state(image) {
+            owned.push(Owned::opened(docker, Kind::Image, image, id).noted_in(journal));
         }
         for mount in &spec.mounts {
             if let MountSource::Volume(name) = &mount.source {
@@ -77,5 +88,24 @@ impl DockerEngine {
             }
         }
         owned
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn image_of_another_name_is_not_ours() {
+        assert!(is_state("localhost/isolation-state:0123456789abcdef"));
+        for other in [
+            "busybox",
+            "localhost/isolation-state",
+            "localhost/isolation-state:latest",
+            "localhost/isolation-statement:0123456789abcdef",
+            "localhost/isolation-state/x:0123456789abcdef",
+        ] {
+            assert!(!is_state(other), "{other}");
+        }
     }
 }

@@ -106,7 +106,7 @@ impl Volumes<'_> {
         let removed = async {
             let found = self.find(reference).await?;
             let docker = self.engine.docker().await?;
-            owned::remove(docker, Kind::Volume, &found.on_daemon, &found.id).await
+            owned::remove(docker, Kind::Volume, &found.on_daemon, &found.id, None).await
         };
         let removed = removed.await.map(drop);
         removed.map_err(|error| error.during("remove the volume", reference))
@@ -139,7 +139,7 @@ impl Volumes<'_> {
             if volume.lifetime != Lifetime::Kept || (!named && volume.is_named()) {
                 continue;
             }
-            match owned::remove(docker, Kind::Volume, &volume.on_daemon, &volume.id).await {
+            match owned::remove(docker, Kind::Volume, &volume.on_daemon, &volume.id, None).await {
                 Ok(true) => removed.push(volume),
                 Ok(false) => {}
                 // A container has begun to use it.
