@@ -40,7 +40,12 @@ fn line(call: &CallReport<'_>) -> String {
         more => format!(", {more} attempts"),
     };
     format!(
-        "{} {} ({}{subject}): {outcome} in {:.1?}, {} bytes sent, {} received{attempts}",
-        call.method, call.path, call.operation, call.duration, call.sent, call.received
+        "{} {} ({}{subject}): {outcome} in {:.1?}, {} sent, {} received{attempts}",
+        call.method,
+        call.path,
+        call.operation,
+        call.duration,
+        isolation::counted(call.sent, "byte", "bytes"),
+        call.received
     )
 }

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use engine_api::common::Timestamp;
 
 use super::Content;
+use crate::counted::counted;
 use crate::events::{Event, EventKind};
 use crate::history::{CommandRecord, Piece};
 use crate::logs::OutputStream;
@@ -90,7 +91,11 @@ pub(super) fn page(content: &Content, files: &[String]) -> String {
         row(
             &mut page,
             "memory",
-            &format!("{} bytes, at most {}", last.memory, last.memory_peak),
+            &format!(
+                "{}, at most {}",
+                counted(last.memory, "byte", "bytes"),
+                last.memory_peak
+            ),
         );
     }
     section(&mut page, "Error", &content.evidence.error);

@@ -13,6 +13,7 @@ use crate::command::output::CommandOutput;
 use crate::command::signal::Signal;
 use crate::command::stdin::{Feed, Stdin};
 use crate::command::terminal::TerminalSize;
+use crate::counted::counted;
 use crate::creator::Creator;
 use crate::error::{Error, ErrorKind, Result};
 
@@ -45,8 +46,9 @@ pub trait RunningProcess: Send {
     /// command has a terminal.
     fn resize(&mut self, size: TerminalSize) -> BoxFuture<'_, Result<()>> {
         let text = format!(
-            "the engine cannot change the size of a terminal to {} rows of {} columns",
-            size.rows, size.columns
+            "the engine cannot change the size of a terminal to {} of {}",
+            counted(size.rows, "row", "rows"),
+            counted(size.columns, "column", "columns")
         );
         Box::pin(std::future::ready(Err(Error::new(ErrorKind::Unsupported, text))))
     }

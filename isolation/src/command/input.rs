@@ -7,6 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::counted::counted;
+
 /// The standard input of a command. In JSON: `"empty"`, `"piped"`, `{"text": "…"}`, or
 /// `{"base64": "…"}` for bytes that are not UTF-8.
 #[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +28,7 @@ impl fmt::Debug for Input {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => f.write_str("Empty"),
-            Self::Bytes(bytes) => write!(f, "Bytes({} bytes)", bytes.len()),
+            Self::Bytes(bytes) => write!(f, "Bytes({})", counted(bytes.len(), "byte", "bytes")),
             Self::Piped => f.write_str("Piped"),
         }
     }

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::subject::{HostDirectory, Outcome, Subject, Why, ensure, equal, read_until, refused, sh};
 use crate::command::Command;
 use crate::command::input::Input;
+use crate::counted::counted;
 use crate::files::CopySource;
 use crate::{EnvironmentSpec, ErrorKind};
 
@@ -130,7 +131,10 @@ pub(super) async fn much_input(subject: &Subject<'_>) -> Outcome {
         .await?;
     ensure(
         output.stdout == bytes,
-        format!("{} bytes came back, or others", output.stdout.len()),
+        format!(
+            "{} came back, or others",
+            counted(output.stdout.len(), "byte", "bytes")
+        ),
     )?;
     equal("the exit code", output.exit.code, 0)
 }

@@ -154,7 +154,7 @@ pub(super) async fn restarted_after_an_end(subject: &Subject<'_>) -> Outcome {
             EventKind::Failed {
                 operation, message, ..
             } if operation.starts_with("restart") => {
-                ensure(message.contains("1 times"), message)?;
+                ensure(message.contains("restarted 1 time in a row"), message)?;
                 break;
             }
             _ => {}

@@ -14,6 +14,7 @@ use tokio::time::{Instant, sleep};
 use super::shared::Shared;
 use super::status::Status;
 use crate::command::signal::Signal;
+use crate::counted::counted;
 use crate::events::EventKind;
 
 /// The shortest pause between two measurements.
@@ -70,7 +71,10 @@ async fn measure(shared: Weak<Shared>, _kept: Option<Arc<Shared>>, generation: u
         let Ok(used) = disk.used().await else { continue };
         let limit = disk.limit();
         if used > limit {
-            let why = format!("its files have {used} bytes, more than the disk limit of {limit}");
+            let why = format!(
+                "its files have {}, more than the disk limit of {limit}",
+                counted(used, "byte", "bytes")
+            );
             shared.supervision.gives_up(why, false);
             shared.emit(EventKind::DiskLimitExceeded { used, limit });
             shared.supervision.end().await;

@@ -6,6 +6,7 @@ use super::Environment;
 use super::shared::Shared;
 use super::status::Status;
 use crate::command::exit_status::ExitStatus;
+use crate::counted::counted;
 use crate::engine::capabilities::Feature;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::EventKind;
@@ -80,7 +81,10 @@ impl Attempts {
         }
         self.in_a_row += 1;
         if let Some(most) = restart.max_attempts.filter(|most| self.in_a_row > *most) {
-            let why = format!("{why}; it was restarted {most} times in a row, and is not restarted again");
+            let why = format!(
+                "{why}; it was restarted {} in a row, and is not restarted again",
+                counted(most, "time", "times")
+            );
             return Next::GiveUp { why, failed: false };
         }
         let pause = self.pause;

@@ -25,6 +25,7 @@ use super::usage::Usage;
 use crate::BoxFuture;
 use crate::command::exit_status::ExitStatus;
 use crate::command::signal::Signal;
+use crate::counted::counted;
 use crate::creator::Creator;
 use crate::engine::capabilities::{Capabilities, Feature};
 use crate::engine::instance::{Instance, InstanceState};
@@ -235,7 +236,10 @@ impl Shared {
         self.compare_health(&mut state);
         if let Some(disk) = self.instance.disk_usage() {
             let limit = disk.limit();
-            let text = format!("{limit} bytes, supervised: processes that use the environment measure it");
+            let text = format!(
+                "{}, supervised: processes that use the environment measure it",
+                counted(limit, "byte", "bytes")
+            );
             state = state.with_detail("disk_limit", text);
         }
         Ok(state)

@@ -18,6 +18,8 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::counted::counted;
+
 /// The kind of a file of an environment. A link counts as its target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -57,7 +59,11 @@ impl fmt::Debug for CopySource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Path(path) => f.debug_tuple("Path").field(path).finish(),
-            Self::Bytes { content, mode } => write!(f, "Bytes({} bytes, mode {mode:o})", content.len()),
+            Self::Bytes { content, mode } => write!(
+                f,
+                "Bytes({}, mode {mode:o})",
+                counted(content.len(), "byte", "bytes")
+            ),
         }
     }
 }

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
+use crate::counted::counted;
 use crate::error::{Error, Result};
 
 /// Bytes: text if they are UTF-8.
@@ -24,7 +25,7 @@ pub(crate) enum Data {
 impl fmt::Debug for Data {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (Self::Text(text) | Self::Base64(text)) = self;
-        write!(f, "Data({} characters)", text.len())
+        write!(f, "Data({})", counted(text.len(), "character", "characters"))
     }
 }
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
 use super::LINE;
+use crate::counted::counted;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The size of one read.
@@ -17,7 +18,7 @@ const CHUNK: usize = 16 << 10;
 pub(crate) enum LineError {
     #[error("a line is longer than {LINE} bytes")]
     TooLong,
-    #[error("the last line has no end: {0} bytes of it arrived")]
+    #[error("the last line has no end: {} of it arrived", counted(*.0, "byte", "bytes"))]
     Incomplete(usize),
     #[error("cannot read")]
     Read(#[from] io::Error),

@@ -15,6 +15,7 @@ use super::part_writer::{PartWriter, Previous};
 use super::progress::{OnProgress, Reporter};
 use super::store::writer::StoreWriter;
 use super::store::{Session, SnapshotStore};
+use crate::counted::listed;
 use crate::engine::capabilities::Feature;
 use crate::engine::saves::Saves;
 use crate::environment::Environment;
@@ -228,12 +229,12 @@ fn always_left_out(environment: &Environment, withheld: &[String]) -> Vec<LeftOu
         LeftOut::new("open sockets and connections", "they end with their processes"),
     ];
     if !withheld.is_empty() {
-        let what = format!("the values of the variables {}", withheld.join(", "));
+        let what = format!("the values of the {}", listed(withheld, "variable", "variables"));
         left.push(LeftOut::new(what, "they may be secret; give them at the restore"));
     }
     let networks = &environment.spec().network.join;
     if !networks.is_empty() {
-        let what = format!("the networks {}", networks.join(", "));
+        let what = format!("the {}", listed(networks, "network", "networks"));
         left.push(LeftOut::new(
             what,
             "they belong to others; they must exist at the restore",

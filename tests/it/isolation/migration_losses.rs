@@ -213,7 +213,7 @@ async fn mount_limit_and_networks_are_lost() {
         (!capabilities.has(Feature::Mounts)).then_some("the engine mounts no directories of this machine"),
         "{lost:#?}"
     );
-    assert!(lost.contains_key("the networks back"), "{lost:#?}");
+    assert!(lost.contains_key("the network back"), "{lost:#?}");
     let reason = capabilities.reason(Feature::SharedMemorySize).unwrap();
     assert!(lost.values().any(|why| *why == reason), "{lost:#?}");
     let moved = manager

@@ -227,11 +227,11 @@ async fn removal_names_those_that_have_the_network() {
     for (dependents, words) in [
         (
             of_app.clone(),
-            "the environments app have its network; destroy them first".to_owned(),
+            "its network is used by the environment app; destroy what uses it first".to_owned(),
         ),
         (
             stranger.clone(),
-            format!("the containers {stranger} have its network"),
+            format!("its network is used by the container {stranger}"),
         ),
     ] {
         refuse(&dependents);

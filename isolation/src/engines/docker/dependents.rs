@@ -5,6 +5,7 @@ use engine_api::containers::InspectContainer;
 
 use super::diagnostics::to_error;
 use super::{busy, labels};
+use crate::counted::listed;
 use crate::error::{Error, ErrorKind};
 
 /// What Podman reports about such a container; a list of IDs may follow.
@@ -53,15 +54,15 @@ pub(super) async fn removal_error(docker: &Docker, error: engine_api::Error) -> 
     let mut first = Vec::new();
     if !environments.is_empty() {
         first.push(format!(
-            "the environments {} have its network; destroy them first: `isolate rm --force`, or \
+            "its network is used by the {}; destroy what uses it first: `isolate rm --force`, or \
              Environment::destroy",
-            environments.join(", ")
+            listed(&environments, "environment", "environments")
         ));
     }
     if !others.is_empty() {
         first.push(format!(
-            "the containers {} have its network; remove them first",
-            others.join(", ")
+            "its network is used by the {}; remove what uses it first",
+            listed(&others, "container", "containers")
         ));
     }
     match first.is_empty() {

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use engine_api::common::Ulimit as ApiUlimit;
 use engine_api::containers::{HostConfig, ThrottleDevice};
 
+use crate::counted::counted;
 use crate::engine::capabilities::{Feature, MissingFeature};
 use crate::error::{Error, Result};
 use crate::spec::limits::block_io::BlockIoLimits;
@@ -92,7 +93,10 @@ pub(super) fn check_cpus(limits: &ResourceLimits, cpus: Option<usize>) -> Result
         return Ok(());
     };
     if let Some(asked) = limits.cpus.filter(|asked| *asked > f64::from(cpus)) {
-        let why = format!("a CPU limit of {asked} is too high; the machine has {cpus} CPUs");
+        let why = format!(
+            "a CPU limit of {asked} is too high; the machine has {}",
+            counted(cpus, "CPU", "CPUs")
+        );
         return Err(Error::invalid(why));
     }
     let numbers = limits

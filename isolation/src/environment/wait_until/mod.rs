@@ -19,6 +19,7 @@ use super::shared::Shared;
 use crate::BoxFuture;
 use crate::command::Command;
 use crate::command::exit_status::ExitStatus;
+use crate::counted::counted;
 use crate::engine::watch::Health;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{EventKind, Step};
@@ -305,8 +306,9 @@ impl Shared {
         let mut found = 0;
         loop {
             note.set(Some(format!(
-                "{found} of {} lines like {:?}",
-                probe.count, probe.pattern
+                "{found} of {} like {:?}",
+                counted(probe.count, "line", "lines"),
+                probe.pattern
             )));
             match log.next().await? {
                 Some(LogEntry::Line(line)) if regex.is_match(&line.text) => found += 1,

@@ -2,6 +2,7 @@
 
 use super::MigrateOptions;
 use super::tree::Side;
+use crate::counted::listed;
 use crate::engine::capabilities::{Capabilities, Feature};
 use crate::engines::VIRTUALENV;
 use crate::environment::Environment;
@@ -162,7 +163,7 @@ impl Adapted {
         if !missing.is_empty() || own {
             let names: Vec<String> = missing.iter().map(|one| one.feature.to_string()).collect();
             let what = match own {
-                true => format!("the networks {}", self.spec.network.join.join(", ")),
+                true => format!("the {}", listed(&self.spec.network.join, "network", "networks")),
                 false => format!("the network: {}", names.join(", ")),
             };
             self.spec.network = NetworkSpec::default();

@@ -13,6 +13,7 @@ use self::memory_swap::MemorySwap;
 use self::ulimit::Ulimit;
 use super::units;
 use super::validate::{self, Faults};
+use crate::counted::counted;
 use crate::engine::capabilities::Feature;
 use crate::error::{Error, Result};
 
@@ -120,8 +121,10 @@ impl ResourceLimits {
             faults.add(validate::positive(limit));
         }
         if let Some(memory) = self.memory.filter(|memory| (1..LEAST_MEMORY).contains(memory)) {
-            let why =
-                format!("a memory limit of {memory} bytes is too low; use at least {LEAST_MEMORY} (6m)");
+            let why = format!(
+                "a memory limit of {} is too low; use at least {LEAST_MEMORY} (6m)",
+                counted(memory, "byte", "bytes")
+            );
             faults.add(Err(Error::invalid(why)));
         }
         faults.add(self.check_swap());
@@ -146,8 +149,8 @@ impl ResourceLimits {
                 "memory_swap is the limit of memory and swap together; set the memory limit, too",
             )),
             (Some(MemorySwap::Total(total)), Some(memory)) if total < memory => Err(Error::invalid(format!(
-                "memory_swap is {total} bytes, less than the memory limit of {memory}; it is the limit of \
-                     both together"
+                "memory_swap is {}, less than the memory limit of {memory}; it is the limit of both together",
+                counted(total, "byte", "bytes")
             ))),
             _ => Ok(()),
         }

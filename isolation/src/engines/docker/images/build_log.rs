@@ -5,6 +5,8 @@ use std::fmt::Write;
 
 use engine_api::images::{BuildStatus, BuildStep, Progress};
 
+use crate::counted::counted;
+
 /// The steps of a build so far.
 ///
 /// The lines are those of `docker build --progress plain`: each has the number of its step.
@@ -92,7 +94,7 @@ impl BuildLog {
         let bytes = status.current.max(status.total);
         if bytes > 0 {
             // Writing to a text cannot fail.
-            let _ = write!(line, " {bytes} bytes");
+            let _ = write!(line, " {}", counted(bytes, "byte", "bytes"));
         }
         on_log(&format!("{line} done\n"));
     }

@@ -16,6 +16,7 @@ use super::http::{Server, collect, get, next};
 use super::registry_access::RegistryAccess;
 use super::registry_auth::Authorization;
 use super::streams::Budget;
+use crate::counted::counted;
 use crate::error::{Error, ErrorKind, Result};
 use crate::snapshots::Digest;
 use crate::snapshots::archive_entries::corrupt;
@@ -147,8 +148,9 @@ impl Repository {
         match size == file.size {
             true => Ok(()),
             false => Err(corrupt(format!(
-                "{} has another size than {} bytes",
-                file.digest, file.size
+                "{} has another size than {}",
+                file.digest,
+                counted(file.size, "byte", "bytes")
             ))),
         }
     }
