@@ -40,6 +40,10 @@ impl Manager {
         // Sources that the files of the snapshot replace need not exist.
         let chosen = self.registry().get(engine)?;
         chosen.adapt(&state, &mut spec)?;
+        if snapshot.imported {
+            let isolation = chosen.probe().await.capabilities.isolation();
+            options.check_programs(snapshot, &spec, chosen.name(), isolation)?;
+        }
         let mut lost = Vec::new();
         if chosen.name() != snapshot.manifest.engine {
             let capabilities = chosen.probe().await.capabilities;

@@ -3,14 +3,14 @@
 //! The tar crate reads a long name of any size into memory, and ends a record of an extended header
 //! at the first line break. A value, such as an extended attribute, may have line breaks.
 
-use std::collections::BTreeMap;
 use std::io::{self, Read};
 #[cfg(target_os = "linux")]
 use std::io::{Seek, SeekFrom};
 
 use tar::{EntryType, Header};
 
-use super::entry::{Bytes, TreePath};
+use super::attributes::Attributes;
+use super::entry::TreePath;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The most bytes of an extended header, such as a long name.
@@ -42,11 +42,11 @@ pub(crate) struct Described {
     pub(crate) changed: (i64, u32),
     /// The major and the minor number of a device.
     pub(crate) device: (u32, u32),
-    pub(crate) xattrs: BTreeMap<String, Bytes>,
+    pub(crate) xattrs: Attributes,
 }
 
 /// The key and the value in an extended header.
-type Record = (String, Vec<u8>);
+type Record = (Vec<u8>, Vec<u8>);
 
 /// The extended headers before an entry.
 #[derive(Default)]
@@ -233,8 +233,7 @@ fn record(bytes: &[u8]) -> Option<(Record, &[u8])> {
     let (whole, rest) = bytes.split_at_checked(length)?;
     let text = whole.get(space + 1..)?.strip_suffix(b"\n")?;
     let equals = text.iter().position(|byte| *byte == b'=')?;
-    let key = std::str::from_utf8(&text[..equals]).ok()?.to_owned();
-    Some(((key, text[equals + 1..].to_vec()), rest))
+    Some(((text[..equals].to_vec(), text[equals + 1..].to_vec()), rest))
 }
 
 fn describe(header: &Header, position: u64, extended: Extended) -> Result<Described> {
@@ -262,7 +261,7 @@ fn describe(header: &Header, position: u64, extended: Extended) -> Result<Descri
         link: extended.link.or(link).unwrap_or_default(),
         size: header.entry_size().map_err(invalid)?,
         position,
-        mode: header.mode().map_err(invalid)? & 0o7777,
+        mode: or_zero(header.mode(), &header.as_old().mode).map_err(invalid)? & 0o7777,
         user: or_zero(header.uid(), &header.as_old().uid).map_err(invalid)?,
         group: or_zero(header.gid(), &header.as_old().gid).map_err(invalid)?,
         // A time before 1970 is in two's complement: the tar crate returns its bits.
@@ -271,7 +270,7 @@ fn describe(header: &Header, position: u64, extended: Extended) -> Result<Descri
             0,
         ),
         device,
-        xattrs: BTreeMap::new(),
+        xattrs: Attributes::new(),
         path: path.clone(),
     };
     for (key, value) in extended.records {
@@ -306,18 +305,19 @@ fn or_zero<N: Default>(number: io::Result<N>, field: &[u8]) -> io::Result<N> {
 
 impl Described {
     /// Applies a record of an extended header.
-    fn apply(&mut self, key: &str, value: Vec<u8>) -> Result<()> {
-        if let Some(name) = key.strip_prefix(XATTR) {
-            self.xattrs.insert(name.to_owned(), value.into());
+    fn apply(&mut self, key: &[u8], value: Vec<u8>) -> Result<()> {
+        if let Some(name) = key.strip_prefix(XATTR.as_bytes()) {
+            self.xattrs.insert(name.into(), value.into());
             return Ok(());
         }
+        let key = String::from_utf8_lossy(key);
         // An empty value takes back an earlier record.
         if value.is_empty() {
             return Ok(());
         }
         let number = || std::str::from_utf8(&value).ok()?.parse::<u64>().ok();
         let invalid = || corrupt(format!("the archive has an invalid {key} of {}", self.path));
-        match key {
+        match &*key {
             "path" => self.path = TreePath::normal(&value)?,
             "linkpath" => self.link = value,
             "uid" => self.user = number().ok_or_else(invalid)?,

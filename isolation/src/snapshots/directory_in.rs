@@ -9,6 +9,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 use std::time::SystemTime;
 
+use super::attributes::Attributes;
 use super::entry::{Entry, EntryKind, TreePath};
 use super::left_out::LeftOut;
 use super::owners::Owners;
@@ -270,7 +271,7 @@ pub(super) fn described(path: &TreePath, kind: EntryKind, meta: &Metadata) -> En
         uid: meta.uid().into(),
         gid: meta.gid().into(),
         mtime: (meta.mtime(), u32::try_from(meta.mtime_nsec()).unwrap_or_default()),
-        xattrs: BTreeMap::new(),
+        xattrs: Attributes::new(),
         stamp: Some(stamp(meta)),
     }
 }

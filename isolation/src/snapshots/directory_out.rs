@@ -12,6 +12,7 @@ use super::entry::{Entry, EntryKind};
 use super::holes::WithHoles;
 use super::owners::Owners;
 use super::part_reader::PartReader;
+use super::progress::Reporter;
 use super::xattrs;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::copy::Stop;
@@ -52,7 +53,7 @@ impl PartReader {
                 let linked = linked.map_err(|e| Error::io("create", &path, e))?;
                 differing.links += u64::from(!linked);
             } else {
-                self.create(entry, &path)?;
+                self.create(entry, &path, &mut progress)?;
             }
             if !me.can_give(entry) {
                 differing.owners += 1;
@@ -61,7 +62,7 @@ impl PartReader {
                 set_attributes(entry, &path, &me)
                     .map_err(|e| Error::io("set the attributes of", &path, e))?;
             }
-            progress.entry(entry.size());
+            progress.entry();
         }
         // Last, from the inside: no file can be created in a read-only directory, and each one
         // changes its time.
@@ -77,7 +78,7 @@ impl PartReader {
         Ok(differing)
     }
 
-    fn create(&self, entry: &Entry, path: &Path) -> Result<()> {
+    fn create(&self, entry: &Entry, path: &Path, progress: &mut Reporter) -> Result<()> {
         let failed = |error: io::Error| Error::io("create", path, error);
         match &entry.kind {
             EntryKind::Directory if entry.path.is_root() => Ok(()),
@@ -87,7 +88,7 @@ impl PartReader {
                 let options = options.write(true).create_new(true).mode(0o600);
                 let mut file = options.open(path).map_err(failed)?;
                 let mut writer = WithHoles::new(&mut file);
-                self.copy(entry, &mut writer)?;
+                self.copy_with(entry, &mut writer, |bytes| progress.bytes(bytes))?;
                 writer.finish().map_err(failed)
             }
             EntryKind::Link { target } => {

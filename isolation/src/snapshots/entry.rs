@@ -1,7 +1,6 @@
 //! One file, directory or link of a snapshot.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
@@ -11,11 +10,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
+use super::attributes::{self, Attributes};
 use super::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 
 /// Bytes that are mostly text: a name need not be UTF-8.
-#[derive(Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(from = "Written", into = "Written")]
 pub struct Bytes(Vec<u8>);
 
@@ -193,9 +193,9 @@ pub struct Entry {
     pub gid: u64,
     /// The time of the last change: seconds since 1970, and nanoseconds.
     pub mtime: (i64, u32),
-    /// The extended attributes.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub xattrs: BTreeMap<String, Bytes>,
+    /// The extended attributes. Like the name of a file, that of an attribute need not be UTF-8.
+    #[serde(default, skip_serializing_if = "Attributes::is_empty", with = "attributes")]
+    pub xattrs: Attributes,
     /// How the engine recognises that a file was not changed since: its inode and the time of the
     /// last change of the inode, in nanoseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -253,7 +253,7 @@ impl Entry {
             uid: 0,
             gid: 0,
             mtime: (0, 0),
-            xattrs: BTreeMap::new(),
+            xattrs: Attributes::new(),
             stamp: None,
         }
     }

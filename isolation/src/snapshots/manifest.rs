@@ -121,7 +121,8 @@ impl Manifest {
 
     /// The size of all files in bytes.
     pub fn size(&self) -> u64 {
-        self.parts.iter().map(|part| part.bytes).sum()
+        let sizes = self.parts.iter().map(|part| part.bytes);
+        sizes.fold(0, u64::saturating_add)
     }
 
     /// The part with this name.

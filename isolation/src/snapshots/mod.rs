@@ -27,6 +27,7 @@
 
 mod activation;
 pub(crate) mod archive_entries;
+mod attributes;
 mod carried;
 mod clone_tree;
 mod contents;
@@ -60,6 +61,7 @@ mod xattrs;
 
 use crate::error::{Error, Result};
 
+pub use attributes::Attributes;
 pub(crate) use carried::{begin as begin_carried, complete as complete_carried};
 pub(crate) use clone_tree::{Seen, clone_tree, clone_tree_with};
 pub use contents::{Contents, PartKind};

@@ -1,17 +1,16 @@
 //! The users of an environment, as this machine has them.
 
-use std::collections::BTreeMap;
-
+use super::attributes::Attributes;
 use super::entry::Bytes;
 
 /// The user of files whose user is unknown.
 const NOBODY: u32 = 65_534;
 
 /// The attribute with the capabilities of a program.
-const CAPABILITY: &str = "security.capability";
+const CAPABILITY: &[u8] = b"security.capability";
 
 /// The beginning of the attributes with access lists.
-const ACCESS_LISTS: &str = "system.posix_acl_";
+const ACCESS_LISTS: &[u8] = b"system.posix_acl_";
 
 /// The length of a capability for every root, and of one for the root of some namespaces.
 const PLAIN: usize = 20;
@@ -81,7 +80,7 @@ impl Owners {
     }
 
     /// Extended attributes of this machine, as the environment has them.
-    pub(super) fn attributes_inside(self, found: BTreeMap<String, Bytes>) -> BTreeMap<String, Bytes> {
+    pub(super) fn attributes_inside(self, found: Attributes) -> Attributes {
         self.changed(
             found,
             |value| self.plain_capability(value),
@@ -91,24 +90,24 @@ impl Owners {
 
     /// Extended attributes of the environment, as this machine has them. An attribute with
     /// a user who has no counterpart is left out.
-    pub(super) fn attributes_outside(self, saved: &BTreeMap<String, Bytes>) -> BTreeMap<String, Bytes> {
+    pub(super) fn attributes_outside(self, saved: &Attributes) -> Attributes {
         let capability = |value: &[u8]| self.namespaced_capability(value);
         self.changed(saved.clone(), capability, |id| self.outside(id.into()))
     }
 
     fn changed(
         self,
-        attributes: BTreeMap<String, Bytes>,
+        attributes: Attributes,
         capability: impl Fn(&[u8]) -> Option<Vec<u8>>,
         user: impl Fn(u32) -> Option<u32>,
-    ) -> BTreeMap<String, Bytes> {
+    ) -> Attributes {
         if self == Self::Same {
             return attributes;
         }
-        let change = |(name, value): (String, Bytes)| {
-            let value = if name == CAPABILITY {
+        let change = |(name, value): (Bytes, Bytes)| {
+            let value = if name.as_slice() == CAPABILITY {
                 capability(value.as_slice())?.into()
-            } else if name.starts_with(ACCESS_LISTS) {
+            } else if name.as_slice().starts_with(ACCESS_LISTS) {
                 access_list(value.as_slice(), &user)?.into()
             } else {
                 value
@@ -198,8 +197,7 @@ mod tests {
 
     #[test]
     fn capability_of_another_form_is_left_out() {
-        let saved =
-            |value: &[u8]| -> BTreeMap<String, Bytes> { [(CAPABILITY.to_owned(), value.into())].into() };
+        let saved = |value: &[u8]| -> Attributes { [(CAPABILITY.into(), value.into())].into() };
         let version = |length: usize, version: u8| {
             let mut value = vec![0; length];
             value[3] = version;
@@ -216,8 +214,8 @@ mod tests {
         }
         // That of any root, for the only user of the environment.
         let one = Owners::Caller.attributes_inside(saved(&version(NAMESPACED, NAMESPACED_VERSION)));
-        assert_eq!(one[CAPABILITY].as_slice(), version(PLAIN, PLAIN_VERSION));
-        let other: BTreeMap<String, Bytes> = [("user.note".to_owned(), b"x".into())].into();
+        assert_eq!(one[&CAPABILITY.into()].as_slice(), version(PLAIN, PLAIN_VERSION));
+        let other: Attributes = [("user.note".into(), b"x".into())].into();
         assert_eq!(RANGE.attributes_outside(&other), other);
         assert_eq!(RANGE.attributes_inside(other.clone()), other);
     }
@@ -226,9 +224,9 @@ mod tests {
     fn capability_is_one_of_the_environment_alone() {
         let mut plain = vec![1, 0, 0, PLAIN_VERSION];
         plain.extend([7; 16]);
-        let saved: BTreeMap<String, Bytes> = [(CAPABILITY.to_owned(), plain.clone().into())].into();
+        let saved: Attributes = [(CAPABILITY.into(), plain.clone().into())].into();
         let outside = RANGE.attributes_outside(&saved);
-        let value = outside[CAPABILITY].as_slice();
+        let value = outside[&CAPABILITY.into()].as_slice();
         assert_eq!((value.len(), value[3]), (NAMESPACED, NAMESPACED_VERSION));
         assert_eq!(value[PLAIN..], 200_000_u32.to_le_bytes());
         assert_eq!(RANGE.attributes_inside(outside.clone()), saved);
@@ -247,13 +245,13 @@ mod tests {
             list.extend(id.to_le_bytes());
         }
         let name = "system.posix_acl_access";
-        let saved: BTreeMap<String, Bytes> = [(name.to_owned(), list.into())].into();
+        let saved: Attributes = [(name.into(), list.into())].into();
         let outside = RANGE.attributes_outside(&saved);
-        let value = outside[name].as_slice();
+        let value = outside[&name.into()].as_slice();
         assert_eq!(value[16..20], 200_005_u32.to_le_bytes());
         assert_eq!(value[8..12], u32::MAX.to_le_bytes());
         assert_eq!(RANGE.attributes_inside(outside), saved);
-        let damaged = [(name.to_owned(), [2, 0, 0, 0, 2, 0, 7].into())].into();
+        let damaged = [(name.into(), [2, 0, 0, 0, 2, 0, 7].into())].into();
         assert!(RANGE.attributes_outside(&damaged).is_empty());
     }
 }

@@ -8,6 +8,7 @@ use super::manifest::Part;
 use super::progress::{OnProgress, Reporter};
 use super::store::Session;
 use super::store::writer::{from_reader, to_writer};
+use crate::counted::counted;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The files of one part of a snapshot. Its calls block.
@@ -47,6 +48,16 @@ impl PartReader {
 
     /// Copies the content of a file, compared with its digests.
     pub fn copy(&self, entry: &Entry, to: &mut impl std::io::Write) -> Result<()> {
+        self.copy_with(entry, to, |_| {})
+    }
+
+    /// The same; `on_piece` is called with the number of bytes of each piece.
+    pub(super) fn copy_with(
+        &self,
+        entry: &Entry,
+        to: &mut impl std::io::Write,
+        mut on_piece: impl FnMut(u64),
+    ) -> Result<()> {
         let mut content = self.session.content(entry.chunks());
         let mut copied: u64 = 0;
         let mut buffer = vec![0; 128 << 10];
@@ -57,9 +68,15 @@ impl PartReader {
             }
             to.write_all(&buffer[..read]).map_err(to_writer)?;
             copied += read as u64;
+            on_piece(read as u64);
         }
         if copied != entry.size() {
-            let why = format!("{} has {copied} bytes instead of {}", entry.path, entry.size());
+            let why = format!(
+                "{} has {} instead of {}",
+                entry.path,
+                counted(copied, "byte", "bytes"),
+                entry.size()
+            );
             return Err(Error::new(ErrorKind::Corrupt, why));
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::Read;
+use std::io::{self, Read};
 use std::sync::Arc;
 
 use super::contents::PartKind;
@@ -119,13 +119,19 @@ impl PartWriter {
     pub fn start_anew(&mut self) {
         self.is_anew = true;
         self.entries.clear();
+        self.progress.begin_anew();
     }
 
     /// Adds an entry without content, or one whose content the earlier snapshot has.
     pub fn add(&mut self, entry: Entry) -> Result<()> {
+        self.progress.bytes(entry.size());
+        self.put(entry)
+    }
+
+    fn put(&mut self, entry: Entry) -> Result<()> {
         self.stop.check()?;
         entry.path.check()?;
-        self.progress.entry(entry.size());
+        self.progress.entry();
         self.entries.insert(entry.path.clone(), entry);
         Ok(())
     }
@@ -134,9 +140,13 @@ impl PartWriter {
     pub fn add_file(&mut self, mut entry: Entry, content: impl Read) -> Result<()> {
         let previous = self.previous.clone();
         let before = previous.as_deref().map(|previous| previous.chunks(&entry.path));
+        let content = Counting {
+            content,
+            progress: &mut self.progress,
+        };
         let (size, chunks) = self.store.content(content, before.unwrap_or_default())?;
         entry.kind = EntryKind::File { size, chunks };
-        self.add(entry)
+        self.put(entry)
     }
 
     /// Removes a path and everything below it.
@@ -202,6 +212,20 @@ impl PartWriter {
             tree,
         };
         Ok((self.store, part, self.left_out))
+    }
+}
+
+/// The content of a file, whose bytes are counted while they are read.
+struct Counting<'a, R> {
+    content: R,
+    progress: &'a mut Reporter,
+}
+
+impl<R: Read> Read for Counting<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.content.read(buffer)?;
+        self.progress.bytes(read as u64);
+        Ok(read)
     }
 }
 

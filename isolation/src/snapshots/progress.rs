@@ -63,10 +63,24 @@ impl Reporter {
         reporter
     }
 
-    /// Counts an entry with this many bytes.
-    pub(crate) fn entry(&mut self, bytes: u64) {
+    /// From now on it counts from zero: what was counted is read again.
+    pub(crate) fn begin_anew(&mut self) {
+        (self.now.entries, self.now.bytes, self.reported) = (0, 0, (0, 0));
+    }
+
+    /// Counts an entry, whose bytes are counted already.
+    pub(crate) fn entry(&mut self) {
         self.now.entries += 1;
+        self.report_if_due();
+    }
+
+    /// Counts bytes of a file, whose end may be far.
+    pub(crate) fn bytes(&mut self, bytes: u64) {
         self.now.bytes += bytes;
+        self.report_if_due();
+    }
+
+    fn report_if_due(&mut self) {
         let (entries, reported) = self.reported;
         if self.now.entries - entries >= ENTRIES || self.now.bytes - reported >= BYTES {
             self.reported = (self.now.entries, self.now.bytes);
@@ -83,5 +97,32 @@ impl Reporter {
         if let Some(call) = &self.call.0 {
             call(&self.now);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[test]
+    fn bytes_of_a_large_file_are_reported_before_its_end() {
+        let seen: Arc<Mutex<Vec<(u64, u64)>>> = Arc::default();
+        let calls = Arc::clone(&seen);
+        let call = OnProgress::new(move |now| calls.lock().unwrap().push((now.entries, now.bytes)));
+        let mut reporter = Reporter::new(&call, "root".into());
+        for _ in 0..3 {
+            reporter.bytes(BYTES / 2);
+        }
+        reporter.entry();
+        reporter.end();
+        // What was read is read again: it counts once.
+        reporter.begin_anew();
+        reporter.bytes(5);
+        reporter.entry();
+        reporter.end();
+        let expected = [(0, 0), (0, BYTES), (1, BYTES / 2 * 3), (1, 5)];
+        assert_eq!(*seen.lock().unwrap(), expected);
     }
 }

@@ -5,14 +5,18 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::activation;
+use super::contents::PartKind;
 use super::left_out::LeftOut;
-use super::manifest::Snapshot;
+use super::manifest::{Part, Snapshot};
 use super::progress::OnProgress;
+use crate::engine::capabilities::IsolationLevel;
+use crate::engines::VIRTUALENV;
 use crate::environment::Environment;
 use crate::error::{Error, ErrorKind, Result};
 use crate::spec::EnvironmentSpec;
 use crate::spec::lifetime::Lifetime;
 use crate::spec::mount::MountSource;
+use crate::spec::network::NetworkMode;
 use crate::spec::security::SecuritySpec;
 use crate::spec::variables::Variables;
 
@@ -29,8 +33,9 @@ pub struct RestoreOptions {
     /// Values of variables. A snapshot has their names, but not their values; a variable that is
     /// not given is not set, unless it activates a virtual environment of Python.
     pub env: Variables,
-    /// Whether the specification of an imported snapshot may mount directories of this machine,
-    /// relax restrictions or set options of its engine. Without it, such a snapshot is refused.
+    /// Whether the specification of an imported snapshot may mount directories of this machine and
+    /// volumes that it does not have itself, join networks, relax restrictions, set options of its
+    /// engine, and run programs directly on this machine. Without it, such a snapshot is refused.
     pub trust: bool,
     /// Is called with the progress.
     pub progress: OnProgress,
@@ -78,10 +83,32 @@ impl RestoreOptions {
         spec.group = None;
         // They are in the files.
         spec.copies.clear();
+        spec.build = None;
         if snapshot.imported && !self.trust {
-            check_harmless(&spec)?;
+            refuse(&asks(&spec, &manifest.parts))?;
         }
         Ok((spec, filling.missing.into_iter().collect()))
+    }
+
+    /// Refuses an imported snapshot whose restore would run programs directly on this machine.
+    pub(crate) fn check_programs(
+        &self,
+        snapshot: &Snapshot,
+        spec: &EnvironmentSpec,
+        engine: &str,
+        isolation: IsolationLevel,
+    ) -> Result<()> {
+        if !snapshot.imported || self.trust || isolation != IsolationLevel::Process {
+            return Ok(());
+        }
+        let value = serde_json::to_value(spec);
+        let value = value.map_err(|error| Error::new(ErrorKind::Corrupt, error.to_string()))?;
+        let mut asks = Vec::new();
+        programs(&value, &mut asks);
+        if engine == VIRTUALENV {
+            asks.push("run the programs of its virtual environment on this machine".to_owned());
+        }
+        refuse(&asks)
     }
 }
 
@@ -121,12 +148,22 @@ impl Filling<'_> {
     }
 }
 
-/// Refuses what reaches beyond the environment.
-fn check_harmless(spec: &EnvironmentSpec) -> Result<()> {
+/// What reaches beyond the environment. The volumes among the parts of the snapshot are its own.
+fn asks(spec: &EnvironmentSpec, parts: &[Part]) -> Vec<String> {
     let mut asks = Vec::new();
+    let target = |text: &str| text.trim_end_matches('/').to_owned();
+    let own = parts.iter().filter_map(|part| match &part.kind {
+        PartKind::Volume { target: at, .. } => Some(target(at)),
+        PartKind::Root => None,
+    });
+    let own: BTreeSet<String> = own.collect();
     for mount in &spec.mounts {
-        if let MountSource::Host(path) = &mount.source {
-            asks.push(format!("mount {} at {}", path.display(), mount.target));
+        match &mount.source {
+            MountSource::Host(path) => asks.push(format!("mount {} at {}", path.display(), mount.target)),
+            MountSource::Volume(name) if !own.contains(&target(&mount.target)) => {
+                asks.push(format!("mount the volume {name} at {}", mount.target));
+            }
+            _ => {}
         }
     }
     if spec.security != SecuritySpec::default() {
@@ -135,9 +172,38 @@ fn check_harmless(spec: &EnvironmentSpec) -> Result<()> {
     if !spec.network.expose_host.is_empty() {
         asks.push("reach ports of this machine".to_owned());
     }
+    let of_others = |name: &&String| !spec.network.own.contains_key(*name);
+    let joined = match &spec.network.mode {
+        NetworkMode::Named(name) => Some(name),
+        _ => None,
+    };
+    for name in joined.into_iter().chain(&spec.network.join).filter(of_others) {
+        asks.push(format!("join the network {name}"));
+    }
+    if let NetworkMode::Environment(id) = &spec.network.mode {
+        asks.push(format!("use the network of the environment {id}"));
+    }
     for engine in spec.engine_options.keys() {
         asks.push(format!("set options of the engine {engine}"));
     }
+    asks
+}
+
+/// The commands of a specification: of the main process, of checks and of the condition.
+fn programs(value: &Value, asks: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            if let Some(program) = fields.get("argv").and_then(|words| words.get(0)?.as_str()) {
+                asks.push(format!("run {program:?} on this machine"));
+            }
+            fields.values().for_each(|field| programs(field, asks));
+        }
+        Value::Array(items) => items.iter().for_each(|item| programs(item, asks)),
+        _ => {}
+    }
+}
+
+fn refuse(asks: &[String]) -> Result<()> {
     match asks.is_empty() {
         true => Ok(()),
         false => Err(Error::invalid(format!(
@@ -194,12 +260,76 @@ mod tests {
                 r#"{"network": {"expose_host": [5432]}}"#,
                 "reach ports of this machine",
             ),
+            (
+                r#"{"mounts": [{"source": {"volume": "theirs"}, "target": "/data"}]}"#,
+                "mount the volume theirs at /data",
+            ),
+            (
+                r#"{"network": {"mode": {"named": "host"}}}"#,
+                "join the network host",
+            ),
+            (r#"{"network": {"join": ["theirs"]}}"#, "join the network theirs"),
+            (
+                r#"{"network": {"mode": {"environment": "0123456789abcdef"}}}"#,
+                "the network of the environment 0123456789abcdef",
+            ),
         ] {
-            let error = check_harmless(&EnvironmentSpec::from_json(json).unwrap()).unwrap_err();
+            let spec = EnvironmentSpec::from_json(json).unwrap();
+            let error = refuse(&asks(&spec, &[])).unwrap_err();
             assert!(error.to_string().contains(why), "{error}");
         }
-        let tmpfs = r#"{"mounts": [{"source": {"tmpfs": {}}, "target": "/t"}], "image": "x"}"#;
-        check_harmless(&EnvironmentSpec::from_json(tmpfs).unwrap()).unwrap();
+        for own in [
+            r#"{"mounts": [{"source": {"tmpfs": {}}, "target": "/t"}], "image": "x"}"#,
+            r#"{"mounts": [{"source": {"volume": "own"}, "target": "/data/"}]}"#,
+            r#"{"network": {"mode": {"named": "a"}, "own": {"a": {}}}}"#,
+        ] {
+            let spec = EnvironmentSpec::from_json(own).unwrap();
+            assert_eq!(asks(&spec, &[volume("/data")]), [""; 0], "{own}");
+        }
+    }
+
+    fn volume(target: &str) -> Part {
+        let json = serde_json::json!({
+            "name": format!("volume:{target}"), "entries": 0, "bytes": 0, "tree": [],
+            "kind": {"volume": {"target": target, "volume": "v", "read_only": false}},
+        });
+        serde_json::from_value(json).unwrap()
+    }
+
+    /// The restore itself ran them, with all rights of the user.
+    #[test]
+    fn imported_snapshot_runs_nothing_on_this_machine() {
+        let (directory, kept) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let store = super::super::SnapshotStore::open(Some(kept.path())).unwrap();
+        let saved = super::super::store::tests::save(&store, "one", directory.path());
+        let mut snapshot = saved.unwrap();
+        let options = |trust| RestoreOptions {
+            trust,
+            ..RestoreOptions::default()
+        };
+        let (process, container) = (IsolationLevel::Process, IsolationLevel::Container);
+        for json in [
+            r#"{"main": {"command": {"argv": ["evil"]}}}"#,
+            r#"{"health": {"check": {"argv": ["evil"]}}}"#,
+            r#"{"ready": {"wait_for": {"all": [{"command": {"argv": ["evil"]}}]}}}"#,
+        ] {
+            let spec = EnvironmentSpec::from_json(json).unwrap();
+            let mut check = |imported, trust, isolation| {
+                snapshot.imported = imported;
+                options(trust).check_programs(&snapshot, &spec, "basic", isolation)
+            };
+            check(false, false, process).unwrap();
+            check(true, true, process).unwrap();
+            check(true, false, container).unwrap();
+            let error = check(true, false, process).unwrap_err().to_string();
+            assert!(error.contains("run \"evil\" on this machine"), "{error}");
+        }
+        let plain = EnvironmentSpec::default();
+        snapshot.imported = true;
+        let check = |engine| options(false).check_programs(&snapshot, &plain, engine, process);
+        check("basic").unwrap();
+        let error = check(VIRTUALENV).unwrap_err().to_string();
+        assert!(error.contains("its virtual environment"), "{error}");
     }
 
     #[test]

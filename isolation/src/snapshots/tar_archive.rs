@@ -8,9 +8,10 @@ use std::io::{self, Read, Write};
 use tar::{EntryType, Header};
 
 use super::archive_entries::{self, Described, XATTR};
-use super::entry::{Bytes, Entry, EntryKind, TreePath};
+use super::entry::{Entry, EntryKind, TreePath};
 use super::part_reader::PartReader;
 use super::part_writer::PartWriter;
+use super::progress::Reporter;
 use super::store::writer::{from_reader, to_writer};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -133,15 +134,15 @@ impl PartReader {
     ) -> Result<()> {
         let mut progress = self.reporter();
         for entry in self.entries()?.iter().filter(|entry| keep(entry)) {
-            self.write_entry(&change(entry), to)?;
-            progress.entry(entry.size());
+            self.write_entry(&change(entry), to, &mut progress)?;
+            progress.entry();
         }
         progress.end();
         // The end of an archive.
         to.write_all(&[ZEROS; 2].concat()).map_err(from_reader)
     }
 
-    fn write_entry(&self, entry: &Entry, to: &mut impl Write) -> Result<()> {
+    fn write_entry(&self, entry: &Entry, to: &mut impl Write, progress: &mut Reporter) -> Result<()> {
         check_attributes(entry)?;
         let extended = extensions(entry);
         if !extended.is_empty() {
@@ -195,7 +196,7 @@ impl PartReader {
         header.set_cksum();
         to.write_all(header.as_bytes()).map_err(to_writer)?;
         if let EntryKind::File { size, .. } = entry.kind {
-            self.copy(entry, to)?;
+            self.copy_with(entry, to, |bytes| progress.bytes(bytes))?;
             pad(to, size)?;
         }
         Ok(())
@@ -232,7 +233,7 @@ fn set_name(header: &mut Header, name: &[u8]) {
 
 /// Refuses names of attributes that a reader would cut.
 fn check_attributes(entry: &Entry) -> Result<()> {
-    match entry.xattrs.keys().find(|name| name.contains('=')) {
+    match entry.xattrs.keys().find(|name| name.as_slice().contains(&b'=')) {
         Some(name) => Err(Error::new(
             ErrorKind::Unsupported,
             format!(
@@ -250,25 +251,29 @@ fn extensions(entry: &Entry) -> Vec<u8> {
     let mut text = Vec::new();
     let name = name_of(entry);
     if name.len() > NAME || !name.is_ascii() {
-        record(&mut text, "path", &name);
+        record(&mut text, b"path", &name);
     }
     if let Some(target) = target_of(entry).filter(|target| target.len() > NAME || !target.is_ascii()) {
-        record(&mut text, "linkpath", target);
+        record(&mut text, b"linkpath", target);
     }
-    for (key, number) in [("uid", entry.uid), ("gid", entry.gid)] {
+    for (key, number) in [(b"uid", entry.uid), (b"gid", entry.gid)] {
         if number >= 1 << 21 {
             record(&mut text, key, number.to_string().as_bytes());
         }
     }
     if entry.size() >= 1 << 33 {
-        record(&mut text, "size", entry.size().to_string().as_bytes());
+        record(&mut text, b"size", entry.size().to_string().as_bytes());
     }
     let (seconds, nanos) = entry.mtime;
     if nanos > 0 || !(0..1 << 32).contains(&seconds) {
-        record(&mut text, "mtime", written_time(seconds, nanos).as_bytes());
+        record(&mut text, b"mtime", written_time(seconds, nanos).as_bytes());
     }
     for (name, value) in &entry.xattrs {
-        record(&mut text, &format!("{XATTR}{name}"), Bytes::as_slice(value));
+        record(
+            &mut text,
+            &[XATTR.as_bytes(), name.as_slice()].concat(),
+            value.as_slice(),
+        );
     }
     text
 }
@@ -286,13 +291,15 @@ fn written_time(seconds: i64, nanos: u32) -> String {
 }
 
 /// `LENGTH KEY=VALUE`: the length counts itself.
-fn record(text: &mut Vec<u8>, key: &str, value: &[u8]) {
+fn record(text: &mut Vec<u8>, key: &[u8], value: &[u8]) {
     let rest = key.len() + value.len() + 3;
     let mut length = rest + rest.to_string().len();
     if rest + length.to_string().len() != length {
         length = rest + length.to_string().len();
     }
-    text.extend_from_slice(format!("{length} {key}=").as_bytes());
+    text.extend_from_slice(format!("{length} ").as_bytes());
+    text.extend_from_slice(key);
+    text.push(b'=');
     text.extend_from_slice(value);
     text.push(b'\n');
 }

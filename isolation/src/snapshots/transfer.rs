@@ -8,11 +8,14 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 
+use super::archive_entries::{self, Described};
 use super::digest::Digest;
-use super::manifest::{Manifest, Snapshot};
+use super::entry::TreePath;
+use super::manifest::{Manifest, Part, Snapshot};
 use super::store::pack::LARGEST_CHUNK;
-use super::store::writer::to_writer;
+use super::store::writer::{StoreWriter, to_writer};
 use super::store::{Session, SnapshotStore, sync_directory};
+use crate::counted::counted;
 use crate::error::{Error, ErrorKind, Result};
 
 const MANIFEST: &str = "manifest.json";
@@ -65,29 +68,19 @@ impl SnapshotStore {
 
     fn read_archive(&self, source: impl Read) -> Result<Snapshot> {
         let mut writer = self.writer()?;
-        let mut archive = tar::Archive::new(source);
-        let mut text = None;
-        for entry in archive.entries().map_err(|e| unreadable(&e))? {
-            let mut entry = entry.map_err(|e| match text {
-                None if e.raw_os_error().is_none() => no_archive(),
-                _ => unreadable(&e),
-            })?;
-            let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-            if name == MANIFEST {
-                text = Some(read(&mut entry, Self::LARGEST_MANIFEST)?);
-            } else if let Some(name) = name.strip_prefix("chunks/") {
-                let content = read(&mut entry, u64::from(LARGEST_CHUNK) + 1024)?;
-                let chunk = match name.strip_suffix(".lz4") {
-                    Some(_) => unpacked(&content)?,
-                    None => content,
-                };
-                let digest: Digest = name.trim_end_matches(".lz4").parse()?;
-                if Digest::of(&chunk) != digest {
-                    return Err(damaged(&format!("the chunk {} is damaged", digest.short())));
-                }
-                writer.put(&chunk)?;
-            }
-        }
+        let (mut text, mut names, mut is_ours) = (None, HashSet::new(), false);
+        let read = archive_entries::each(Source(source), |found, content| {
+            let taken = take(&found, content, &mut names, &mut text, &mut writer);
+            is_ours = taken.is_err();
+            taken
+        });
+        read.map_err(|error| match (error.kind(), &text) {
+            _ if is_ours => error,
+            (ErrorKind::Corrupt, None) => no_archive(),
+            // The words of the reader may have text of the file in them.
+            (ErrorKind::Corrupt, Some(_)) => damaged(&format!("a header is not valid, or {SHORT}")),
+            _ => error,
+        })?;
         let text = text.ok_or_else(no_archive)?;
         let manifest = Manifest::read(&text).map_err(|error| match text.first() {
             // The list of an image has the same name.
@@ -98,13 +91,38 @@ impl SnapshotStore {
         // With the chunks that were added: every one must be there.
         let session = self.session()?;
         drop(writer);
-        for digest in needed(&session, &manifest)? {
-            if !session.has(&digest) {
-                return Err(damaged(&format!("the chunk {} is missing", digest.short())));
-            }
-        }
+        manifest.parts.iter().try_for_each(|part| check(&session, part))?;
         self.mark_foreign(&text)?;
         self.publish_text(&session, &text, manifest)
+    }
+}
+
+/// Refuses a part without all of its chunks, or with other sizes than it says.
+fn check(session: &Session, part: &Part) -> Result<()> {
+    let length = |digest: &Digest| {
+        let missing = || damaged(&format!("the chunk {} is missing", digest.short()));
+        session.length(digest).ok_or_else(missing)
+    };
+    for digest in &part.tree {
+        length(digest)?;
+    }
+    let entries = part.entries(session)?;
+    let mut bytes: u64 = 0;
+    for entry in &entries {
+        let mut size: u64 = 0;
+        for digest in entry.chunks() {
+            size += u64::from(length(digest)?);
+        }
+        if size != entry.size() {
+            let size = counted(size, "byte", "bytes");
+            let why = format!("{} has {size} instead of {}", entry.path, entry.size());
+            return Err(damaged(&why));
+        }
+        bytes += size;
+    }
+    match (part.entries, part.bytes) == (entries.len() as u64, bytes) {
+        true => Ok(()),
+        false => Err(damaged(&format!("the part {} has another size", part.name))),
     }
 }
 
@@ -127,14 +145,67 @@ fn append(archive: &mut tar::Builder<impl Write>, name: &str, content: &[u8]) ->
     archive.append_data(&mut header, name, content).map_err(to_writer)
 }
 
-fn read(entry: &mut tar::Entry<'_, impl Read>, most: u64) -> Result<Vec<u8>> {
-    let mut content = Vec::new();
-    let size = entry.size();
-    let read = entry.take(most + 1).read_to_end(&mut content);
-    match read.map_err(|e| unreadable(&e))? as u64 {
-        read if read > most => Err(damaged("an entry is too long")),
-        read if read < size => Err(damaged(SHORT)),
-        _ => Ok(content),
+/// A reader that says why it cannot be read: otherwise the archive would count as damaged.
+struct Source<R>(R);
+
+impl<R: Read> Read for Source<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer).map_err(|error| match error.raw_os_error() {
+            Some(_) if error.kind() != io::ErrorKind::Interrupted => {
+                let why = format!("the archive cannot be read: {error}");
+                io::Error::other(Error::new(ErrorKind::Io, why))
+            }
+            _ => error,
+        })
+    }
+}
+
+/// Takes a file of an archive: the manifest, or a chunk.
+fn take(
+    found: &Described,
+    content: &mut dyn Read,
+    names: &mut HashSet<TreePath>,
+    text: &mut Option<Vec<u8>>,
+    writer: &mut StoreWriter,
+) -> Result<()> {
+    let name = String::from_utf8_lossy(found.path.as_bytes());
+    let chunk = name.strip_prefix("chunks/");
+    if name != MANIFEST && chunk.is_none() {
+        return Ok(());
+    }
+    if !names.insert(found.path.clone()) {
+        return Err(damaged("a file is in it twice"));
+    }
+    let Some(chunk) = chunk else {
+        *text = Some(read(content, found.size, SnapshotStore::LARGEST_MANIFEST)?);
+        return Ok(());
+    };
+    let content = read(content, found.size, u64::from(LARGEST_CHUNK) + 1024)?;
+    let (digest, content) = match chunk.strip_suffix(".lz4") {
+        Some(digest) => (digest, unpacked(&content)?),
+        None => (chunk, content),
+    };
+    let digest: Digest = digest
+        .parse()
+        .map_err(|_| damaged("a chunk has no digest as its name"))?;
+    if Digest::of(&content) != digest {
+        return Err(damaged(&format!("the chunk {} is damaged", digest.short())));
+    }
+    writer.put(&content).map(drop)
+}
+
+/// Reads the content of a file of an archive, which has `size` bytes, and at most `most`.
+fn read(content: &mut dyn Read, size: u64, most: u64) -> Result<Vec<u8>> {
+    if size > most {
+        return Err(damaged("a file in it is too long"));
+    }
+    let mut bytes = Vec::new();
+    content
+        .read_to_end(&mut bytes)
+        .map_err(archive_entries::damaged)?;
+    match bytes.len() as u64 == size {
+        true => Ok(bytes),
+        false => Err(damaged(SHORT)),
     }
 }
 
@@ -155,15 +226,6 @@ fn no_archive() -> Error {
 
 fn damaged(why: &str) -> Error {
     Error::new(ErrorKind::Corrupt, format!("the archive is damaged: {why}"))
-}
-
-/// What the reader of the archive reports itself has no number of the system.
-fn unreadable(error: &io::Error) -> Error {
-    match error.raw_os_error() {
-        Some(_) => Error::new(ErrorKind::Io, format!("the archive cannot be read: {error}")),
-        // Its own words may have text of the file in them.
-        None => damaged(&format!("a header is not valid, or {SHORT}")),
-    }
 }
 
 impl SnapshotStore {

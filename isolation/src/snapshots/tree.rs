@@ -1,7 +1,7 @@
 //! The list of the files of a part.
 
 use std::collections::HashSet;
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 
 use super::entry::{Entry, EntryKind, TreePath};
 use super::manifest::Part;
@@ -15,81 +15,92 @@ const LARGEST_TREE: u64 = 1 << 30;
 impl Part {
     /// Its entries: each directory before its contents. This blocks.
     pub(crate) fn entries(&self, session: &Session) -> Result<Vec<Entry>> {
-        let text = self.text(session, LARGEST_TREE)?;
-        let mut entries: Vec<Entry> = Vec::new();
-        for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-            let entry = serde_json::from_slice(line).map_err(|error| {
+        self.entries_within(session, LARGEST_TREE)
+    }
+
+    /// The same for a list of at most `largest` bytes. Each entry is checked before the next one is
+    /// read: a short file can have a list in which one chunk is repeated many times.
+    pub(super) fn entries_within(&self, session: &Session, largest: u64) -> Result<Vec<Entry>> {
+        let mut text = BufReader::new(session.content(&self.tree).take(largest + 1));
+        let (mut entries, mut seen) = (Vec::new(), Seen::default());
+        let (mut line, mut length) = (Vec::new(), 0);
+        loop {
+            line.clear();
+            let read = text.read_until(b'\n', &mut line).map_err(from_reader)? as u64;
+            length += read;
+            if length > largest {
+                let why = format!("the list of the files of {} is too long", self.name);
+                return Err(Error::new(ErrorKind::Corrupt, why));
+            }
+            if read == 0 {
+                break;
+            }
+            let line = line.strip_suffix(b"\n").unwrap_or(&line);
+            let entry: Entry = serde_json::from_slice(line).map_err(|error| {
                 let why = format!("the list of the files of {} is damaged: {error}", self.name);
                 Error::new(ErrorKind::Corrupt, why)
             })?;
+            seen.check(&entry)?;
             entries.push(entry);
         }
-        check(&entries)?;
-        Ok(entries)
-    }
-
-    /// The text of the list, which may have `largest` bytes.
-    pub(super) fn text(&self, session: &Session, largest: u64) -> Result<Vec<u8>> {
-        let mut text = Vec::new();
-        let read = session
-            .content(&self.tree)
-            .take(largest + 1)
-            .read_to_end(&mut text);
-        if read.map_err(from_reader)? as u64 > largest {
-            let why = format!("the list of the files of {} is too long", self.name);
-            return Err(Error::new(ErrorKind::Corrupt, why));
+        match entries.is_empty() {
+            true => Err(no_root()),
+            false => Ok(entries),
         }
-        Ok(text)
     }
 }
 
-/// Refuses a list from which files would be created outside of their directory: it may come from
-/// another machine.
-fn check(entries: &[Entry]) -> Result<()> {
-    let wrong = |entry: &Entry, why: &str| {
-        let why = format!("the list of files is invalid: {} {why}", entry.path);
-        Err(Error::new(ErrorKind::Corrupt, why))
-    };
-    match entries.first() {
-        Some(first) if first.path.is_root() && first.kind == EntryKind::Directory => {}
-        _ => return Err(Error::new(ErrorKind::Corrupt, "the list of files has no root")),
-    }
-    let mut directories = HashSet::new();
-    let mut files = HashSet::new();
-    let mut last: Option<&TreePath> = None;
-    for entry in entries {
+fn no_root() -> Error {
+    Error::new(ErrorKind::Corrupt, "the list of files has no root")
+}
+
+/// What the earlier entries of a list say about the next one.
+#[derive(Default)]
+struct Seen {
+    directories: HashSet<TreePath>,
+    files: HashSet<TreePath>,
+    last: Option<TreePath>,
+}
+
+impl Seen {
+    /// Refuses an entry with which a file would be created outside of the directory: the list may
+    /// come from another machine.
+    fn check(&mut self, entry: &Entry) -> Result<()> {
+        let wrong = |why: &str| {
+            let why = format!("the list of files is invalid: {} {why}", entry.path);
+            Err(Error::new(ErrorKind::Corrupt, why))
+        };
         entry.path.check()?;
-        if last.is_some_and(|last| *last >= entry.path) {
-            return wrong(entry, "is not in order");
+        match &self.last {
+            None if !entry.path.is_root() || entry.kind != EntryKind::Directory => return Err(no_root()),
+            Some(last) if *last >= entry.path => return wrong("is not in order"),
+            _ => {}
         }
-        last = Some(&entry.path);
-        if entry
-            .path
-            .parent()
-            .is_some_and(|parent| !directories.contains(&parent))
-        {
-            return wrong(entry, "is in no directory");
+        let parent = entry.path.parent();
+        if parent.is_some_and(|parent| !self.directories.contains(&parent)) {
+            return wrong("is in no directory");
         }
         let takes_attributes = matches!(
             entry.kind,
             EntryKind::Directory | EntryKind::File { .. } | EntryKind::HardLink { .. }
         );
         if !entry.xattrs.is_empty() && !takes_attributes {
-            return wrong(entry, "has extended attributes");
+            return wrong("has extended attributes");
         }
         match &entry.kind {
-            EntryKind::Directory => drop(directories.insert(entry.path.clone())),
-            EntryKind::File { .. } => drop(files.insert(entry.path.clone())),
-            EntryKind::HardLink { target } if !files.contains(target) => {
-                return wrong(entry, "is a name of no file");
+            EntryKind::Directory => drop(self.directories.insert(entry.path.clone())),
+            EntryKind::File { .. } => drop(self.files.insert(entry.path.clone())),
+            EntryKind::HardLink { target } if !self.files.contains(target) => {
+                return wrong("is a name of no file");
             }
             EntryKind::Link { target } if target.as_slice().contains(&0) => {
-                return wrong(entry, "has an invalid target");
+                return wrong("has an invalid target");
             }
             _ => {}
         }
+        self.last = Some(entry.path.clone());
+        Ok(())
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -115,14 +126,17 @@ mod tests {
             target: b"/etc\0/passwd".into(),
         };
         let marked = |entry: Entry| Entry {
-            xattrs: [("user.x".to_owned(), b"y".into())].into(),
+            xattrs: [("user.x".into(), b"y".into())].into(),
             ..entry
         };
         let root = || at("", EntryKind::Directory);
+        let check = |entries: &[Entry]| {
+            let mut seen = Seen::default();
+            entries.iter().try_for_each(|entry| seen.check(entry))
+        };
         check(&[root(), marked(at("a", file()))]).unwrap();
         check(&[root(), at("a", file()), at("b", hard("a"))]).unwrap();
         for (entries, why) in [
-            (vec![], "no root"),
             (vec![at("a", file())], "no root"),
             (
                 vec![root(), at("a", link()), at("a/b", file())],

@@ -242,7 +242,7 @@ async fn device_in_a_directory_does_not_move() {
     let done = done.unwrap_or_else(|error| panic!("{}", chain(&error)));
     let lost: Vec<&str> = done.plan.lost.iter().map(|one| one.what.as_str()).collect();
     assert!(
-        lost.iter().any(|lost| lost.contains("devices: /null")),
+        lost.iter().any(|lost| lost.contains("1 device: /null")),
         "{lost:#?}"
     );
     let moved = done.environment;

@@ -24,6 +24,13 @@ for f in . **/*; do stat --printf '%N|%F|%a|%u:%g|%h|%s|%t:%T|%y\n' "$f"; done; 
 /// The capabilities DAC_OVERRIDE and FOWNER: their number is a line break.
 const CAPABILITIES: &[u8] = b"\x01\0\0\x02\n\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
 
+/// An attribute whose name and value are not UTF-8.
+const SET_ATTRIBUTE: &str = r#"python3 -c 'import os
+os.setxattr("odd/noted", b"user.no text \xff", b"\xfe")'"#;
+
+const GET_ATTRIBUTE: &str = r#"python3 -c 'import os
+print(os.getxattr("odd/noted", b"user.no text \xff"))'"#;
+
 /// A file of an archive.
 struct Odd {
     name: Vec<u8>,
@@ -251,6 +258,8 @@ async fn odd_files_of_this_machine_are_kept() {
         let output = environment.run(command).await.unwrap();
         assert!(output.exit.success(), "{name}: {}", output.stderr_text());
         bash(&environment, "truncate -s 20M odd/sparse").await;
+        // Archives have no such name.
+        bash(&environment, SET_ATTRIBUTE).await;
         let before = bash(&environment, LOOK).await;
         assert!(
             before.contains("1969-12-30 23:59:59.75") && before.contains(".123456789"),
@@ -259,6 +268,8 @@ async fn odd_files_of_this_machine_are_kept() {
         let restored = round_trip(&manager, &environment).await;
         let restored = restored.unwrap_or_else(|error| panic!("{name}: {}", one_line(&error)));
         assert_eq!(bash(&restored, LOOK).await, before, "{name}");
+        let attribute = bash(&restored, GET_ATTRIBUTE).await;
+        assert_eq!(attribute.trim(), r"b'\xfe'", "{name}");
         let blocks = bash(&restored, "stat -c %b odd/sparse").await;
         assert!(blocks.trim().parse::<u64>().unwrap() < 10_000, "{name}: {blocks}");
         restored.destroy().await.unwrap();

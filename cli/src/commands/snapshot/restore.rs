@@ -26,8 +26,9 @@ pub(super) struct Restore {
     /// Name of the new environment
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// Allow an imported snapshot to mount directories of this machine, to change restrictions, and
-    /// to set options of its engine
+    /// Allow an imported snapshot to mount directories of this machine and volumes of others, to
+    /// join networks, to change restrictions, to set options of its engine, and to run programs
+    /// directly on this machine
     #[arg(long)]
     trust: bool,
     #[command(flatten)]
@@ -59,9 +60,14 @@ impl Restore {
             drop(shown);
             let (environment, missing) = (&restored.environment, &restored.missing_variables);
             if !missing.is_empty() {
-                let names = missing.join(", ");
+                let noun = if missing.len() == 1 {
+                    "variable"
+                } else {
+                    "variables"
+                };
                 console.warning(&format!(
-                    "the environment variables {names} have no value; set them with --env"
+                    "no value for the environment {noun} {}; use --env",
+                    missing.join(", ")
                 ));
             }
             for lost in &restored.lost {

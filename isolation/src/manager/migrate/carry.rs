@@ -66,7 +66,11 @@ pub(super) async fn read(
         }
         devices.iter().for_each(|path| part.remove(path));
         let (reader, mut left) = complete_carried(part)?;
-        left.extend(named(&devices, "devices", "they belong to the machine"));
+        left.extend(named(
+            &devices,
+            ["device", "devices"],
+            "they belong to the machine",
+        ));
         let made = DirBuilder::new().mode(0o700).create(&to);
         made.map_err(|e| Error::io("create the directory", &to, e))?;
         reader.write_directory_as(&to, Owners::Same, &stop)?;
@@ -84,10 +88,11 @@ fn lost_owners() -> LeftOut {
 }
 
 /// Files that are lost, the first of them with their names.
-fn named(paths: &[impl ToString], what: &str, why: &str) -> Option<LeftOut> {
+fn named(paths: &[impl ToString], [one, many]: [&str; 2], why: &str) -> Option<LeftOut> {
     let (count, shown) = (paths.len(), paths.iter().take(NAMED).map(ToString::to_string));
     let shown: Vec<String> = shown.collect();
-    (count > 0).then(|| LeftOut::new(format!("{count} {what}: {}", shown.join(", ")), why))
+    let what = counted(count, one, many);
+    (count > 0).then(|| LeftOut::new(format!("{what}: {}", shown.join(", ")), why))
 }
 
 /// Writes the files into an environment, with what they had in the old one; returns what is lost.
@@ -156,7 +161,8 @@ fn as_before(entry: &mut Entry, before: &Entry) {
 
 /// Removes what a plain copy refuses; returns what it does not carry.
 fn flatten(files: &Path, entries: &Entries) -> Result<Vec<LeftOut>> {
-    let (mut pipes, mut linked, mut owned) = (Vec::new(), Vec::new(), 0_u64);
+    let (mut pipes, mut linked) = (Vec::new(), Vec::new());
+    let (mut attributed, mut owned) = (Vec::new(), 0_u64);
     for entry in entries.values() {
         let path = entry.path.below(files);
         if path.symlink_metadata().is_err() {
@@ -170,16 +176,28 @@ fn flatten(files: &Path, entries: &Entries) -> Result<Vec<LeftOut>> {
             EntryKind::HardLink { .. } => linked.push(entry.path.clone()),
             _ => {}
         }
+        if !entry.xattrs.is_empty() {
+            attributed.push(entry.path.clone());
+        }
         owned += u64::from((entry.uid, entry.gid) != (0, 0) || entry.mode & 0o6000 != 0);
     }
     let mut lost = Vec::new();
     lost.extend(named(
         &pipes,
-        "named pipes",
+        ["named pipe", "named pipes"],
         "the target is filled by a copy, which leaves pipes out",
     ));
     let why = "each name has a file of its own then";
-    lost.extend(named(&linked, "more names of files", why));
+    lost.extend(named(
+        &linked,
+        ["more name of a file", "more names of files"],
+        why,
+    ));
+    lost.extend(named(
+        &attributed,
+        ["file with extended attributes", "files with extended attributes"],
+        "the target is filled by a copy, which leaves the attributes out",
+    ));
     lost.extend((owned > 0).then(lost_owners));
     Ok(lost)
 }
@@ -216,11 +234,13 @@ mod tests {
         };
         assert_eq!(
             shown(&entries),
-            ["1 named pipes: /pipe", "1 more names of files: /z"]
+            ["1 named pipe: /pipe", "1 more name of a file: /z"]
         );
+        entries.get_mut(&path("a")).unwrap().xattrs = [("user.a".into(), "b".into())].into();
         assert!(!files.join("pipe").exists() && files.join("z").exists());
         entries.get_mut(&path("a")).unwrap().uid = 5;
         let lost = shown(&entries);
-        assert!(lost[1].starts_with("the owners of the files"), "{lost:?}");
+        assert_eq!(lost[1], "1 file with extended attributes: /a");
+        assert!(lost[2].starts_with("the owners of the files"), "{lost:?}");
     }
 }

@@ -30,7 +30,7 @@ fn block(kind: EntryType, name: &[u8], content: &[u8]) -> Vec<u8> {
 #[test]
 fn extended_headers_belong_to_the_next_entry() {
     let long = vec![b'n'; 300];
-    let pax = b"13 mtime=9.5\n15 uid=3000000\n27 SCHILY.xattr.user.a=b\nc\n";
+    let pax = b"13 mtime=9.5\n15 uid=3000000\n27 SCHILY.xattr.user.a=b\nc\n24 SCHILY.xattr.user.\xff=\n";
     let archive = [
         block(
             EntryType::GNULongName,
@@ -50,7 +50,8 @@ fn extended_headers_belong_to_the_next_entry() {
         (found[1].user, found[1].group, found[1].changed),
         (3_000_000, 2, (9, 500_000_000))
     );
-    assert_eq!(found[1].xattrs["user.a"].as_slice(), b"b\nc");
+    assert_eq!(found[1].xattrs[&"user.a".into()].as_slice(), b"b\nc");
+    assert_eq!(found[1].xattrs[&b"user.\xff".into()].as_slice(), b"");
     assert_eq!((found[2].user, found[2].path.to_string()), (1, "/c".to_owned()));
 }
 
@@ -170,8 +171,11 @@ fn values_with_line_breaks_are_whole() {
     let found = read(&archive.concat()).unwrap();
     assert_eq!(found[0].path.as_bytes(), &path[..]);
     assert_eq!(found[0].link, link);
-    assert_eq!(found[0].xattrs["security.capability"].as_slice(), capability);
-    assert_eq!(found[0].xattrs["user.empty"].as_slice(), b"");
+    assert_eq!(
+        found[0].xattrs[&"security.capability".into()].as_slice(),
+        capability
+    );
+    assert_eq!(found[0].xattrs[&"user.empty".into()].as_slice(), b"");
     assert_eq!((found[0].changed, found[0].user), ((-2, 750_000_000), 1));
     assert_eq!(
         (found[1].path.to_string(), found[1].changed),

@@ -18,7 +18,7 @@ struct Looks {
     changed: (i64, i64),
     names: u64,
     content: Vec<u8>,
-    xattrs: BTreeMap<String, crate::snapshots::Bytes>,
+    xattrs: crate::snapshots::Attributes,
 }
 
 /// All entries by their paths; sockets are left out.
@@ -31,7 +31,7 @@ fn looks(top: &Path) -> BTreeMap<PathBuf, Looks> {
         if kind.is_socket() {
             continue;
         }
-        let (mut content, mut xattrs) = (Vec::new(), BTreeMap::new());
+        let (mut content, mut xattrs) = (Vec::new(), crate::snapshots::Attributes::new());
         if kind.is_dir() {
             waiting.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
         } else if kind.is_symlink() {
@@ -94,7 +94,9 @@ fn copy_has_everything_of_the_original() {
         .unwrap();
     // Some file systems have no extended attributes.
     let flags = rustix::fs::XattrFlags::empty();
-    let _ = rustix::fs::fsetxattr(&attributed, "user.note", b"kept", flags);
+    for name in [&b"user.note"[..], b"user.no text \xff"] {
+        let _ = rustix::fs::fsetxattr(&attributed, name, b"kept", flags);
+    }
     attributed.set_permissions(Permissions::from_mode(0o444)).unwrap();
     symlink("../gone", from.join("d/link")).unwrap();
     set_time(&from.join("d/link"), 1_100_000_000);

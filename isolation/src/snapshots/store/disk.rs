@@ -44,6 +44,25 @@ pub(crate) struct RealDisk;
 
 impl Disk for RealDisk {}
 
+/// What is said about another object in the place of a file.
+pub(super) const NO_FILE: &str = "it is no file";
+
+/// Opens a file of the store to read it; `None` if there is a link, a pipe or another object, which
+/// is not followed or waited for.
+pub(super) fn open_file(path: &Path) -> io::Result<Option<File>> {
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    let mut options = OpenOptions::new();
+    // The flags have few bits.
+    let options = options.read(true).custom_flags(flags.bits() as i32);
+    match options.open(path) {
+        Err(error) if rustix::io::Errno::from_io_error(&error) == Some(rustix::io::Errno::LOOP) => Ok(None),
+        opened => {
+            let file = opened?;
+            Ok(file.metadata()?.is_file().then_some(file))
+        }
+    }
+}
+
 /// Puts a complete temporary file in its place: a reader finds all of it or nothing, also after a
 /// power failure.
 pub(super) fn publish(disk: &dyn Disk, file: &File, from: &Path, to: &Path) -> io::Result<()> {

@@ -30,7 +30,9 @@ pub(super) fn lock(path: &Path, with: Use) -> Result<File> {
 
 fn lock_within(path: &Path, with: Use, timeout: Duration) -> Result<File> {
     let mut options = OpenOptions::new();
+    let no_link = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
     let options = options.create(true).truncate(false).write(true).mode(0o600);
+    let options = options.custom_flags(no_link);
     let file = options.open(path).map_err(|e| Error::io("open", path, e))?;
     let operation = match with {
         Use::Shared => FlockOperation::NonBlockingLockShared,

@@ -28,7 +28,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 pub(crate) use self::disk::sync_directory;
-use self::disk::{Disk, RealDisk, make_directory, publish};
+use self::disk::{Disk, NO_FILE, RealDisk, make_directory, open_file, publish};
 use self::lock::Use;
 pub(crate) use self::session::Session;
 use self::writer::StoreWriter;
@@ -87,15 +87,7 @@ impl SnapshotStore {
         let path = std::path::absolute(path).map_err(|e| Error::io("resolve the directory", path, e))?;
         let failed = |error| Error::io("create the directory", &path, error);
         make_directory(&*disk, &path).map_err(failed)?;
-        let meta = fs::symlink_metadata(&path).map_err(failed)?;
-        if !meta.is_dir() || meta.uid() != rustix::process::geteuid().as_raw() || meta.mode() & 0o022 != 0 {
-            let why = format!(
-                "{} is not a directory to which only this user may write; choose another, or change \
-                 its owner and mode",
-                path.display()
-            );
-            return Err(Error::new(ErrorKind::Conflict, why));
-        }
+        check_directory(&path)?;
         let store = Self {
             path: path.into(),
             disk,
@@ -103,6 +95,7 @@ impl SnapshotStore {
         for directory in [store.packs(), store.snapshots(), store.temporary()] {
             let made = make_directory(&*store.disk, &directory);
             made.map_err(|e| Error::io("create the directory", &directory, e))?;
+            check_directory(&directory)?;
         }
         Ok(store)
     }
@@ -175,7 +168,7 @@ impl SnapshotStore {
         })?;
         Ok(Snapshot {
             id,
-            imported: self.foreign_path(&id).exists(),
+            imported: self.is_foreign(&id)?,
             manifest,
         })
     }
@@ -185,11 +178,20 @@ impl SnapshotStore {
         self.snapshots().join(format!("{id}.foreign"))
     }
 
+    fn is_foreign(&self, id: &Digest) -> Result<bool> {
+        let path = self.foreign_path(id);
+        match path.symlink_metadata() {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(Error::io("read", &path, error)),
+        }
+    }
+
     /// Marks a snapshot that is about to be imported, unless it was made here.
     pub(crate) fn mark_foreign(&self, text: &[u8]) -> Result<()> {
         let id = Digest::of(text);
         let path = self.foreign_path(&id);
-        if path.exists() || self.manifest_path(&id).exists() {
+        if self.is_foreign(&id)? || self.manifest_path(&id).exists() {
             return Ok(());
         }
         let marked = self.disk.create(&path).and_then(|file| {
@@ -203,9 +205,15 @@ impl SnapshotStore {
     pub(crate) fn manifest_text(&self, id: &Digest) -> Result<Vec<u8>> {
         let path = self.manifest_path(id);
         let mut text = Vec::new();
-        let read =
-            File::open(&path).and_then(|file| file.take(Self::LARGEST_MANIFEST + 1).read_to_end(&mut text));
+        let read = open_file(&path).and_then(|file| match file {
+            Some(file) => file
+                .take(Self::LARGEST_MANIFEST + 1)
+                .read_to_end(&mut text)
+                .map(Some),
+            None => Ok(None),
+        });
         match read {
+            Ok(None) => Err(self.damaged_manifest(id, NO_FILE)),
             Ok(_) if Digest::of(&text) == *id => Ok(text),
             Ok(_) => Err(self.damaged_manifest(id, "its content does not fit its name")),
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -230,7 +238,7 @@ impl SnapshotStore {
         })?;
         Ok(Snapshot {
             id: *id,
-            imported: self.foreign_path(id).exists(),
+            imported: self.is_foreign(id)?,
             manifest,
         })
     }
@@ -248,9 +256,11 @@ impl SnapshotStore {
         }
         // First on the disk: without its mark, a foreign snapshot would be trusted.
         sync_directory(&*self.disk, &path).map_err(|e| Error::io("remove", &path, e))?;
-        let mark = self.foreign_path(id);
-        match mark.exists() {
-            true => self.disk.remove(&mark).map_err(|e| Error::io("remove", &mark, e)),
+        match self.is_foreign(id)? {
+            true => {
+                let mark = self.foreign_path(id);
+                self.disk.remove(&mark).map_err(|e| Error::io("remove", &mark, e))
+            }
             false => Ok(()),
         }
     }
@@ -259,10 +269,12 @@ impl SnapshotStore {
     pub fn usage(&self) -> Result<StoreUsage> {
         let session = self.session()?;
         let list = self.list()?;
+        let files = list.snapshots.iter().map(|one| one.manifest.size());
         let mut usage = StoreUsage {
             snapshots: (list.snapshots.len() + list.damaged.len()) as u64,
             chunks: session.index.len() as u64,
-            files: list.snapshots.iter().map(|one| one.manifest.size()).sum(),
+            // Those of foreign manifests may be any number.
+            files: files.fold(0, u64::saturating_add),
             bytes: 0,
         };
         for directory in [self.packs(), self.snapshots(), self.temporary()] {
@@ -276,6 +288,21 @@ impl SnapshotStore {
         }
         Ok(usage)
     }
+}
+
+/// Refuses a directory that others can change. They could replace what is about to be completed, or
+/// add snapshots that are not marked as foreign.
+fn check_directory(path: &Path) -> Result<()> {
+    let meta = fs::symlink_metadata(path).map_err(|e| Error::io("read", path, e))?;
+    if !meta.is_dir() || meta.uid() != rustix::process::geteuid().as_raw() || meta.mode() & 0o022 != 0 {
+        let why = format!(
+            "{} is not a directory to which only this user may write; choose another, or change \
+             its owner and mode",
+            path.display()
+        );
+        return Err(Error::new(ErrorKind::Conflict, why));
+    }
+    Ok(())
 }
 
 /// The directory of a store: this one, or that of the environment.

@@ -211,6 +211,11 @@ pub(super) fn read_index(file: &File) -> io::Result<std::result::Result<Vec<(Dig
         return Ok(Err("its index is longer than the file".to_owned()));
     };
     let begin = size - FOOTER - bytes;
+    let chunks = begin - HEAD.len() as u64;
+    // A file with a hole can be of any size, with an index that no memory holds.
+    if chunks > PACK_SIZE + u64::from(LARGEST_CHUNK) || count > chunks {
+        return Ok(Err("its index is invalid".to_owned()));
+    }
     let mut index = vec![0; usize::try_from(bytes).unwrap_or_default()];
     file.read_exact_at(&mut index, begin)?;
     if Digest::of(&index).as_bytes() != &footer[..32] {
@@ -283,6 +288,26 @@ mod tests {
             .collect();
         assert_eq!(read, [2, 1]);
         assert_eq!(std::fs::read_dir(new.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn index_of_a_huge_file_is_not_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("pack");
+        let file = File::options().read(true).write(true).create_new(true).open(path);
+        let file = file.unwrap();
+        // Most of it is a hole.
+        let size = 1 << 42;
+        file.set_len(size).unwrap();
+        file.write_all_at(HEAD, 0).unwrap();
+        let mut footer = [0; FOOTER as usize];
+        footer[40..].copy_from_slice(TAIL);
+        for count in [0, 1 << 36] {
+            footer[32..40].copy_from_slice(&u64::to_le_bytes(count));
+            file.write_all_at(&footer, size - FOOTER).unwrap();
+            let read = read_index(&file).unwrap();
+            assert_eq!(read, Err("its index is invalid".to_owned()), "{count}");
+        }
     }
 
     #[test]

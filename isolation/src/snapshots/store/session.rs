@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::SnapshotStore;
+use super::disk::{NO_FILE, open_file};
 use super::lock::{self, Use};
 use super::pack::{self, Location};
 use crate::error::{Error, ErrorKind, Result};
@@ -55,7 +56,10 @@ impl Session {
         }
         paths.sort();
         for path in paths {
-            let read = File::open(&path).and_then(|file| pack::read_index(&file));
+            let read = open_file(&path).and_then(|file| match file {
+                Some(file) => pack::read_index(&file),
+                None => Ok(Err(NO_FILE.to_owned())),
+            });
             match read.map_err(|e| Error::io("read", &path, e))? {
                 Ok(chunks) => {
                     let number = session.packs.len();
@@ -120,6 +124,11 @@ impl Session {
         self.index.contains_key(digest)
     }
 
+    /// The length of the chunk in bytes, if the store has it.
+    pub(crate) fn length(&self, digest: &Digest) -> Option<u32> {
+        self.index.get(digest).map(|(_, location)| location.length)
+    }
+
     /// Reads a chunk, and compares it with its digest. This blocks.
     pub(crate) fn chunk(&self, digest: &Digest) -> Result<Vec<u8>> {
         let mut failed = None;
@@ -159,7 +168,8 @@ impl Session {
         if open.len() >= OPEN {
             open.clear();
         }
-        let file = Arc::new(File::open(&self.packs[number])?);
+        let file = open_file(&self.packs[number])?;
+        let file = Arc::new(file.ok_or_else(|| io::Error::other(NO_FILE))?);
         open.insert(number, Arc::clone(&file));
         Ok(file)
     }

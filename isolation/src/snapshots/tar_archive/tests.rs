@@ -21,7 +21,7 @@ fn times_are_written_and_read() {
 fn length_of_a_record_counts_itself() {
     for size in [1, 5, 86, 87, 88, 89, 90, 985, 986, 987, 990, 9983, 9984, 9985] {
         let mut text = Vec::new();
-        record(&mut text, "path", &vec![b'x'; size]);
+        record(&mut text, b"path", &vec![b'x'; size]);
         let length: usize = String::from_utf8_lossy(&text)
             .split(' ')
             .next()
@@ -51,7 +51,7 @@ fn size_without_room_is_in_the_extended_header() {
 #[test]
 fn attribute_with_an_equals_sign_is_refused() {
     let marked = |name: &str| Entry {
-        xattrs: [(name.to_owned(), b"x=y".into())].into(),
+        xattrs: [(name.into(), b"x=y".into())].into(),
         ..Entry::directory(TreePath::normal(b"file").unwrap())
     };
     check_attributes(&marked("user.a")).unwrap();

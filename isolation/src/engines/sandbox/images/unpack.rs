@@ -247,10 +247,11 @@ impl<'a> Tree<'a> {
             )));
         }
         self.give(&path, &file, entry.user, entry.group).map_err(failed)?;
-        for (name, value) in entry.xattrs.iter().filter(|(name, _)| name.starts_with("user.")) {
+        for (name, value) in &entry.xattrs {
+            let name = name.as_slice();
             // Those of overlays would change what is seen of the tree.
-            if !name.starts_with("user.overlay.") {
-                match rustix::fs::fsetxattr(&file, name.as_str(), value.as_slice(), XattrFlags::empty()) {
+            if name.starts_with(b"user.") && !name.starts_with(b"user.overlay.") {
+                match rustix::fs::fsetxattr(&file, name, value.as_slice(), XattrFlags::empty()) {
                     Err(rustix::io::Errno::NOTSUP) => {}
                     set => set.map_err(|e| failed(e.into()))?,
                 }

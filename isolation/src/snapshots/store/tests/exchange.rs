@@ -81,10 +81,77 @@ fn archive_that_lacks_a_part_is_refused() {
     damaged[usize::try_from(second).unwrap() + 148] = b'x';
     let error = there.import(&damaged[..]).unwrap_err();
     assert!(error.to_string().contains("a header is not valid"), "{error}");
+    let text = refused(&|parts| parts.push(parts[0].clone()));
+    assert!(text.contains("is in it twice"), "{text}");
+    let text = refused(&|parts| parts.push(("chunks/x".into(), b"x".to_vec())));
+    assert!(text.contains("has no digest as its name"), "{text}");
+    let size = usize::try_from(SnapshotStore::LARGEST_MANIFEST).unwrap();
+    let text = refused(&|parts| parts[0].1 = vec![b' '; size + 1]);
+    assert!(text.contains("is too long"), "{text}");
+    let change = |parts: &mut Files, change: &dyn Fn(&mut serde_json::Value)| {
+        let mut manifest = serde_json::from_slice(&parts[0].1).unwrap();
+        change(&mut manifest);
+        parts[0].1 = serde_json::to_vec(&manifest).unwrap();
+    };
+    for field in ["bytes", "entries"] {
+        let text = refused(&|parts| change(parts, &|manifest| manifest["parts"][0][field] = json!(1)));
+        assert!(text.contains("the part root has another size"), "{text}");
+    }
+    // A list with an entry of another size.
+    let text = refused(&|parts| {
+        let is_list = |content: &[u8]| content.starts_with(b"{\"path\":\"\"");
+        let list = parts.iter().find_map(|(name, content)| {
+            let content = match name.ends_with(".lz4") {
+                true => lz4_flex::block::decompress_size_prepended(content).unwrap(),
+                false => content.clone(),
+            };
+            is_list(&content).then_some(content)
+        });
+        let list = String::from_utf8(list.unwrap()).unwrap();
+        let list = list.replace("\"size\":6000", "\"size\":6001").into_bytes();
+        let digest = Digest::of(&list);
+        change(parts, &|manifest| manifest["parts"][0]["tree"] = json!([digest]));
+        parts.push((format!("chunks/{digest}"), list));
+    });
+    assert!(text.contains("has 6000 bytes instead of 6001"), "{text}");
     // Another file does not matter.
     let mut parts = contents(&whole);
     parts.insert(0, ("README".into(), b"from a friend".to_vec()));
     there.import(&archive(&parts)[..]).unwrap();
+}
+
+/// A name of any length was read into memory, and one that leads out was left out silently.
+#[test]
+fn archive_with_traps_is_refused() {
+    let (_store, _directories, whole) = exported();
+    let other = tempfile::tempdir().unwrap();
+    let there = open(other.path());
+    let raw = |kind: tar::EntryType, name: &[u8], size: u64| {
+        let mut header = tar::Header::new_ustar();
+        header.set_entry_type(kind);
+        header.as_old_mut().name[..name.len()].copy_from_slice(name);
+        header.set_size(size);
+        header.set_cksum();
+        header.as_bytes().to_vec()
+    };
+    let files = whole.len() - 1024;
+    let at_the_end = |block: Vec<u8>| [&whole[..files], &block, &vec![0; 4096]].concat();
+    let traps = [
+        raw(tar::EntryType::GNULongName, b"x", 1 << 40),
+        raw(tar::EntryType::XHeader, b"x", 1 << 40),
+        raw(tar::EntryType::Regular, b"chunks/a", 1 << 40),
+        raw(tar::EntryType::Regular, b"chunks/a", u64::MAX),
+        raw(tar::EntryType::Regular, b"chunks/../../a", 0),
+        raw(tar::EntryType::Regular, b"/manifest.json", 0),
+        raw(tar::EntryType::GNUSparse, b"chunks/a", 0),
+    ];
+    for trap in traps {
+        let error = there.import(&at_the_end(trap)[..]).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+        assert!(error.to_string().contains("the archive"), "{error}");
+    }
+    assert!(there.list().unwrap().snapshots.is_empty());
+    there.import(&at_the_end(Vec::new())[..]).unwrap();
 }
 
 #[test]
@@ -145,7 +212,11 @@ fn names_and_numbers_without_room_survive_an_archive() {
     let file = format!("{long}file");
     let mut part = writer(&store);
     let mut top = entry("", EntryKind::Directory);
-    top.xattrs = [("user.note".to_owned(), b"\xff=".into())].into();
+    top.xattrs = [
+        ("user.note".into(), b"\xff=".into()),
+        (b"user.\xff".into(), b"".into()),
+    ]
+    .into();
     (top.uid, top.gid) = (3_000_000, 1 << 33);
     part.add(top).unwrap();
     part.add_file(entry(&file, EntryKind::Pipe), &b"content"[..])

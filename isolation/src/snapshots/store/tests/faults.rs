@@ -86,7 +86,7 @@ fn manifest_that_is_none_is_reported() {
     assert_eq!(absent.kind(), ErrorKind::NotFound);
     let id = Digest::of(b"directory");
     fs::create_dir(store.manifest_path(&id)).unwrap();
-    assert_eq!(store.manifest_text(&id).unwrap_err().kind(), ErrorKind::Io);
+    assert_eq!(store.manifest_text(&id).unwrap_err().kind(), ErrorKind::Corrupt);
     assert_eq!(store.remove(&id).unwrap_err().kind(), ErrorKind::Io);
     fs::remove_dir(store.manifest_path(&id)).unwrap();
     // The text has the digest of its name, but is not a valid manifest.
@@ -221,9 +221,16 @@ fn list_that_is_none_or_too_long_is_damaged() {
             .contains("the list of the files of root is damaged"),
         "{error}"
     );
-    assert_eq!(part.text(&session, 3).unwrap(), b"{}\n");
-    let error = part.text(&session, 2).unwrap_err();
+    let error = part.entries_within(&session, 3).unwrap_err();
+    assert!(error.to_string().contains("is damaged"), "{error}");
+    let error = part.entries_within(&session, 2).unwrap_err();
     assert!(error.to_string().contains("is too long"), "{error}");
+    let empty = Part {
+        tree: Vec::new(),
+        ..part
+    };
+    let error = empty.entries(&session).unwrap_err();
+    assert!(error.to_string().contains("has no root"), "{error}");
 }
 
 #[test]
@@ -238,4 +245,94 @@ fn manifest_that_is_too_large_is_not_published() {
     assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
     assert!(error.to_string().contains("too many parts"), "{error}");
     assert!(store.list().unwrap().snapshots.is_empty());
+}
+
+/// A list of a thousand million bytes is not read if one chunk is repeated in it.
+#[test]
+fn list_that_repeats_a_chunk_is_refused_at_once() {
+    let (_home, _files, store, snapshot) = one(b"content");
+    let session = store.session().unwrap();
+    let mut part = snapshot.manifest.parts[0].clone();
+    part.tree = vec![part.tree[0]; 1_000_000];
+    let error = part.entries(&session).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    assert!(error.to_string().contains("is not in order"), "{error}");
+}
+
+/// Whoever could write there could add a snapshot that is not marked as foreign.
+#[test]
+fn store_with_a_part_of_others_is_refused() {
+    let (home, _files, store, _) = one(b"content");
+    let elsewhere = tempfile::tempdir().unwrap();
+    for directory in [store.packs(), store.snapshots(), store.temporary()] {
+        let refused = |why: &str| {
+            let error = SnapshotStore::open(Some(home.path())).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Conflict, "{why}");
+            let name = directory.display().to_string();
+            assert!(error.to_string().contains(&name), "{why}: {error}");
+        };
+        fs::set_permissions(&directory, fs::Permissions::from_mode(0o722)).unwrap();
+        refused("others may write");
+        fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).unwrap();
+        let moved = elsewhere.path().join("moved");
+        fs::rename(&directory, &moved).unwrap();
+        std::os::unix::fs::symlink(&moved, &directory).unwrap();
+        refused("a link");
+        fs::remove_file(&directory).unwrap();
+        fs::rename(&moved, &directory).unwrap();
+    }
+    SnapshotStore::open(Some(home.path())).unwrap();
+    // The lock would be created elsewhere.
+    fs::remove_file(home.path().join("lock")).unwrap();
+    std::os::unix::fs::symlink(elsewhere.path().join("made"), home.path().join("lock")).unwrap();
+    let error = store.session().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Io);
+    assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
+}
+
+/// A pipe was waited for without end.
+#[test]
+fn links_and_pipes_are_no_files_of_a_store() {
+    let (_home, files, store, snapshot) = one(b"content");
+    let elsewhere = tempfile::tempdir().unwrap();
+    let manifest = store.manifest_path(&snapshot.id);
+    let pack = fs::read_dir(store.packs())
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    for path in [&manifest, &pack] {
+        let moved = elsewhere.path().join("moved");
+        fs::rename(path, &moved).unwrap();
+        let link = || std::os::unix::fs::symlink(&moved, path).unwrap();
+        let pipe = || {
+            let mode = rustix::fs::Mode::from_raw_mode(0o600);
+            rustix::fs::mknodat(rustix::fs::CWD, path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        };
+        for make in [&link as &dyn Fn(), &pipe] {
+            make();
+            let read = store
+                .find(&snapshot.id.to_string())
+                .and_then(|found| store.verify(&found));
+            let error = read.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+            assert!(error.to_string().contains("is no file"), "{error}");
+            fs::remove_file(path).unwrap();
+        }
+        fs::rename(&moved, path).unwrap();
+    }
+    assert!(restores(&store, &snapshot, files.path()).unwrap());
+}
+
+#[test]
+fn sizes_of_a_foreign_manifest_are_added_without_overflow() {
+    let (_home, _files, store, snapshot) = one(b"content");
+    let mut manifest = snapshot.manifest;
+    manifest.parts[0].bytes = u64::MAX;
+    manifest.parts.push(manifest.parts[0].clone());
+    assert_eq!(manifest.size(), u64::MAX);
+    let text = serde_json::to_string(&manifest).unwrap();
+    write_manifest(&store, &text);
+    assert_eq!(store.usage().unwrap().files, u64::MAX);
 }
