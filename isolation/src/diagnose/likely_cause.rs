@@ -132,7 +132,7 @@ impl LikelyCause {
             Self::BuildFailed => ("a step of the build has failed", "look at the output of the build before the error"),
             Self::WrongPlatform => ("the program is for another platform than the machine", "use an image for this platform, or name one: platform"),
             Self::PortTaken => ("the port is taken", "let the engine choose the port of the host, or end what has it"),
-            Self::PortUnreachable => ("the published port cannot be reached from this machine", "publish it on an address that this machine reaches"),
+            Self::PortUnreachable => ("the published port cannot be reached from this machine", "publish it on an address that this machine reaches, or set docker.published_host of the configuration"),
             Self::NameTaken => ("the name is taken", "use another name, or remove what has it"),
             Self::SubnetTaken => ("another network has the subnet", "use another subnet, or let the daemon choose one"),
             Self::AddressPoolExhausted => ("the daemon has no addresses left for a network", "remove unused networks: docker network prune"),

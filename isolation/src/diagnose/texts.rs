@@ -40,6 +40,11 @@ pub(super) fn of_error(evidence: &Evidence) -> Option<Diagnosis> {
     if let Some(line) = evidence.error.iter().find(silent) {
         return Some(Diagnosis::new(LikelyCause::DaemonUnreachable, line));
     }
+    let outside =
+        |line: &&String| is_of_a_wait(line) && line.contains("is open inside, but cannot be reached at");
+    if let Some(line) = evidence.error.iter().find(outside) {
+        return Some(Diagnosis::new(LikelyCause::PortUnreachable, line));
+    }
     // The error of a wait contains output of programs.
     let lines: Vec<&str> = evidence
         .error
@@ -139,6 +144,14 @@ mod tests {
             (
                 ["connect", "Connection refused; does a program listen?"],
                 LikelyCause::ConnectionRefused,
+            ),
+            (
+                [
+                    "wait",
+                    "not ready after 1.0 s; port 80 is open inside, but cannot be reached at 127.0.0.1:9: \
+                     Connection refused",
+                ],
+                LikelyCause::PortUnreachable,
             ),
             (
                 ["find the port", "which cannot be reached from here"],

@@ -40,6 +40,9 @@ impl Shared {
                             note.set(None);
                             return Ok(());
                         }
+                        Err(why) if inside == Some(true) => note.set(Some(format!(
+                            "port {port} is open inside, but cannot be reached at {at}: {why}"
+                        ))),
                         Err(why) => note.set(Some(format!("port {port} at {at}: {why}"))),
                     },
                     None if self.publishes(port) => {
