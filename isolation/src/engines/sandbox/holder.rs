@@ -25,7 +25,6 @@ use super::advice;
 use super::arguments::{Arguments, FILTER, INFO, INNER_INFO, Sandbox};
 use super::descriptors;
 use super::first_process::Process;
-use super::identity::Identity;
 use super::layout::Layout;
 use super::script;
 use super::start_report::{LONGEST, child_pid, read};

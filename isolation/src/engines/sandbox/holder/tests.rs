@@ -1,6 +1,7 @@
 //! Tests of starts that do not succeed, with other programs than `bwrap`.
 
 use super::*;
+use crate::engines::sandbox::identity::Identity;
 use crate::error::ErrorKind;
 
 fn memory(text: &str) -> File {
