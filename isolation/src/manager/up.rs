@@ -47,9 +47,9 @@ impl Manager {
     /// Creates and starts a group. All its environments are created first. Then each one starts
     /// when its dependencies have the required state, at the same time where possible.
     ///
-    /// On `docker` and `sandbox`, the group gets its own network, on which each service has its name
-    /// as alias. Services that name a network use that network. On `sandbox`, services have the same
-    /// ports, too: one that two services name is a [`Conflict`](ErrorKind::Conflict).
+    /// On `docker` and `sandbox`, the group gets its own network, on which each service has its
+    /// name as alias. Services that name a network use that network. On `sandbox`, services have
+    /// the same ports, too: one that two services name is a [`Conflict`](ErrorKind::Conflict).
     ///
     /// # Errors
     ///

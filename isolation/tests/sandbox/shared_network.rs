@@ -46,7 +46,7 @@ async fn network_of_another_environment_is_shared() {
     assert_eq!(printed(&beside, NETWORK).await, network);
     assert_eq!(answer(&beside, "127.0.0.1", 7000).await, "first");
     printed(&beside, "kill -0 $(cat /tmp/pid)").await;
-    // It lasts without the other one, but nobody joins it any more.
+    // It lasts without the other one, but no other environment can get it any more.
     let third = of_main(EnvironmentSpec::default());
     main.destroy().await.unwrap();
     let error = fixture.create(third).await.unwrap_err();

@@ -63,8 +63,8 @@ pub(super) struct Holder {
 
 impl Holder {
     /// Starts the first process, in the network of another one if there is one, and waits until it
-    /// takes requests. This blocks. Everything that runs in the environment later is in this control
-    /// group.
+    /// takes requests. This blocks. Everything that runs in the environment later is in this
+    /// control group.
     pub(super) fn start(
         layout: &Layout,
         sandbox: &Sandbox<'_>,

@@ -1,9 +1,9 @@
 //! The network of an environment, which others may have, too.
 //!
 //! A network is that of one environment, or of the members of a group. No process keeps it: it
-//! exists while one of its environments runs. The first one that starts creates it, with a namespace
-//! of users. Each later one starts in these two namespaces of one that runs. So it does not matter
-//! in which order they start and end, and nothing is left of a network.
+//! exists while one of its environments runs. The first one that starts creates it, with a
+//! namespace of users. Each later one starts in these two namespaces of one that runs. So it does
+//! not matter in which order they start and end, and nothing is left of a network.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, Permissions};
@@ -173,6 +173,18 @@ impl Layout {
         note.map_or_else(|| self.id().to_owned(), |note| note.network)
     }
 
+    /// Locks the directory: only one process starts or ends the sandbox at a time.
+    pub(super) fn lock(&self) -> Result<File> {
+        let top = self.top();
+        let failed = |e| Error::io("lock the directory", top, e);
+        let file = match File::open(top) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Error::lost()),
+            opened => opened.map_err(failed)?,
+        };
+        rustix::fs::flock(&file, FlockOperation::LockExclusive).map_err(|e| failed(e.into()))?;
+        Ok(file)
+    }
+
     /// The other environments of a network, in the order of their IDs. Their creation may be
     /// incomplete.
     fn others_of(&self, network: &str) -> Result<Vec<Other>> {
@@ -203,18 +215,6 @@ impl Locked {
     }
 }
 
-/// Locks the directory of an environment.
-pub(super) fn lock(layout: &Layout) -> Result<File> {
-    let top = layout.top();
-    let failed = |e| Error::io("lock the directory", top, e);
-    let file = match File::open(top) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(Error::lost()),
-        opened => opened.map_err(failed)?,
-    };
-    rustix::fs::flock(&file, FlockOperation::LockExclusive).map_err(|e| failed(e.into()))?;
-    Ok(file)
-}
-
 impl Sandboxed {
     /// Locks all environments of its network.
     pub(super) fn lock_network(&self) -> Result<Locked> {
@@ -227,7 +227,7 @@ impl Sandboxed {
             all.sort_by(|one, other| one.top().cmp(other.top()));
             let mut locks = Vec::new();
             for one in all {
-                match lock(one) {
+                match one.lock() {
                     // It is being destroyed.
                     Err(error) if error.kind() == ErrorKind::Lost && one.top() != layout.top() => {}
                     locked => locks.push(locked?),
@@ -247,7 +247,7 @@ impl Sandboxed {
 
     fn others(&self) -> Result<Vec<Other>> {
         let network = self.layout.network_name();
-        // Nobody knows the ID of one that is being created.
+        // No other environment has the network of one that is being created.
         match network == self.layout.id() && !self.layout.holder().exists() {
             true => Ok(Vec::new()),
             false => self.layout.others_of(&network),

@@ -21,7 +21,6 @@ use super::images::Defaults;
 use super::kernel_capabilities::of_first_process;
 use super::layout::Layout;
 use super::main_state::{self, Seen};
-use super::network::lock;
 use super::open_root::OpenRoot;
 use super::options::SandboxOptions;
 use super::system_calls;
@@ -135,7 +134,7 @@ impl Sandboxed {
             return Ok(());
         }
         {
-            let _lock = lock(&self.layout)?;
+            let _lock = self.layout.lock()?;
             self.end_locked()?;
         }
         self.ensure_started(false)
@@ -262,13 +261,13 @@ impl Sandboxed {
             self.holder().take();
             return Ok(());
         }
-        let _lock = lock(&self.layout)?;
+        let _lock = self.layout.lock()?;
         self.end_locked()
     }
 
     /// Ends every process after the end of the main process, but not those of a later run.
     pub(super) fn end_after_main(&self) -> Result<()> {
-        let _lock = lock(&self.layout)?;
+        let _lock = self.layout.lock()?;
         match main_state::seen(&self.layout)? {
             Seen::Ended(_) => self.end_locked(),
             Seen::NotStarted | Seen::Runs { .. } => Ok(()),
@@ -279,7 +278,7 @@ impl Sandboxed {
     /// that an earlier run has left are killed.
     pub(super) fn begin_main(&self, released: bool) -> Result<bool> {
         {
-            let _lock = lock(&self.layout)?;
+            let _lock = self.layout.lock()?;
             match main_state::seen(&self.layout)? {
                 Seen::Runs { .. } => return Ok(false),
                 Seen::Ended(_) => self.end_locked()?,
@@ -337,7 +336,7 @@ impl Sandboxed {
         if let Some(process) = self.process() {
             return work(process);
         }
-        let _lock = lock(&self.layout)?;
+        let _lock = self.layout.lock()?;
         // Another process may have started it meanwhile.
         if let Some(process) = self.process() {
             return work(process);

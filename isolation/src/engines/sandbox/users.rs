@@ -7,8 +7,8 @@ use super::identity::Identity;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Users {
     pub(super) identity: Identity,
-    /// The first process of another sandbox with the same users, in whose user namespace and network
-    /// it starts; without one, it gets new ones.
+    /// The first process of another sandbox with the same users, in whose user namespace and
+    /// network it starts; without one, it gets new ones.
     pub(super) joined: Option<Process>,
 }
 
