@@ -165,6 +165,27 @@ async fn kernel_capabilities_are_those_of_the_spec() {
     assert_eq!(fs::read_dir(fixture.base.path()).unwrap().count(), 0);
 }
 
+/// The first process, which has kernel capabilities, read a script of root inside.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn request_from_inside_starts_no_other_script() {
+    let Some(fixture) = fixture().await else {
+        return;
+    };
+    let spec = spec(r#"{"drop_capabilities": ["ALL"]}"#);
+    let environment = create(&fixture, spec).await.unwrap();
+    environment.keep().await.unwrap();
+    let plant = "mkdir -p /tmp; echo 'cat /proc/self/status >/tmp/seen' >/tmp/planted.sh; \
+                 for word in run main; do echo $word ../../tmp/planted >/dev/isolation/control; done; \
+                 echo all 0 ../../tmp/planted >/dev/isolation/control";
+    let written = sh(&environment, plant).await;
+    assert!(written.exit.success(), "root can write requests: {written:?}");
+    for _ in 0..20 {
+        // After the requests.
+        assert_eq!(printed(&environment, "ls /tmp").await, "planted.sh");
+    }
+    environment.destroy().await.unwrap();
+}
+
 #[test]
 fn rights_of_ordinary_users() {
     let test = "rights::kernel_capabilities_are_those_of_the_spec";
