@@ -24,7 +24,7 @@ mod wire {
     pub(crate) mod runtimes; // one client in several Tokio runtimes
     mod ssh; // connections through ssh
     pub(crate) mod stream_timeouts; // the timeouts after the head of a reply, on the paused clock
-    mod tls; // both sides show their certificates
+    pub(crate) mod tls; // both sides show their certificates
     mod transports; // abstract sockets, IPv6 zones, idle connections
     pub(crate) mod version_negotiation; // which API version the client uses
 }
@@ -133,6 +133,7 @@ mod isolation {
     mod pool_ends; // environments that are prepared while their image changes or the manager ends
     mod pool_misses; // why nothing that is prepared ahead is taken
     mod pulled_images; // what a pull of an image says
+    mod rare_replies; // labels of others, images that are not saved, ports that are taken
     mod refusals; // calls of an environment that its daemon refuses
     mod refused_calls; // questions and changes that the daemon refuses
     mod refused_networks; // networks that are taken, or about which the daemon answers with an error

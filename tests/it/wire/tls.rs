@@ -204,7 +204,7 @@ async fn rejected_client_certificate_is_reported() {
 
 /// An engine whose alert about the certificate arrives before the request is sent.
 #[derive(Debug)]
-struct EarlyAlert;
+pub(crate) struct EarlyAlert;
 
 impl AsyncRead for EarlyAlert {
     fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
