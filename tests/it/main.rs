@@ -152,6 +152,7 @@ mod isolation {
     #[cfg(unix)]
     mod state_walk; // random snapshots, forks, restores and migrations
     mod terminals; // sizes of terminals
+    mod used_networks; // removals of environments whose network others have
     mod volume_archives; // archives of volumes that fail
     mod volumes; // volumes that belong to no environment, on the fake engine
     #[cfg(unix)]

@@ -43,6 +43,7 @@ async fn describe(environment: &Environment) -> Result<Value, CliError> {
         },
         "exit": state.exit,
         "health": state.health,
+        "networks": state.networks,
         "details": state.details,
         "spec": hidden(environment.spec().clone()),
     }))

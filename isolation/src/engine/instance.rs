@@ -323,6 +323,9 @@ pub struct InstanceState {
     /// The result of the health check, if one has begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub health: Option<HealthState>,
+    /// The networks that it has joined, by name; empty on engines without networks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub networks: Vec<JoinedNetwork>,
     /// The engine's resources for it: a container and its address, a directory.
     pub details: BTreeMap<String, String>,
 }
@@ -345,6 +348,7 @@ impl InstanceState {
             exit: None,
             limits: None,
             health: None,
+            networks: Vec::new(),
             details: BTreeMap::new(),
         }
     }

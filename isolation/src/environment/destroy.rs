@@ -3,13 +3,28 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::checks;
 use super::shared::Shared;
 use super::status::Status;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::events::EventKind;
 
 impl Shared {
     pub(crate) async fn destroy(&self) -> Result<()> {
+        if self.status() == Status::Destroyed {
+            return Ok(());
+        }
+        // One that is shared by processes ends with its last user.
+        if self.usage.is_none() {
+            let unused = self.until_network_is_unused().await;
+            self.report("destroy the environment", self.name(), unused)
+                .await?;
+        }
+        self.destroy_now().await
+    }
+
+    /// Destroys it although others may have its network: they are destroyed, too.
+    pub(crate) async fn destroy_now(&self) -> Result<()> {
         if self.status() == Status::Destroyed {
             return Ok(());
         }
@@ -23,15 +38,26 @@ impl Shared {
             }
         };
         let destroyed = self.ended(Duration::ZERO, work).await;
-        let _ = self.cell.advance(match destroyed.is_ok() {
-            true => Status::Destroyed,
-            false => Status::Failed,
-        });
+        match destroyed.as_ref().map_err(Error::observed_status) {
+            Ok(_) => drop(self.cell.advance(Status::Destroyed)),
+            Err(Some(seen)) if checks::exists(seen).is_ok() => self.goes_on(seen).await,
+            Err(_) => drop(self.cell.advance(Status::Failed)),
+        }
         let gone = self
             .report("destroy the environment", self.name(), destroyed)
             .await?;
         self.finish(gone);
         Ok(())
+    }
+
+    /// The engine has refused the destruction, and the environment has this status still.
+    async fn goes_on(&self, seen: Status) {
+        self.cell.refused(seen);
+        if seen.is_running() {
+            let begun = self.begin_relays().await;
+            // An error is sent as an event.
+            let _ = self.report("expose ports again", self.name(), begun).await;
+        }
     }
 
     /// Destroys the environment because its last handle or its manager was dropped.

@@ -314,7 +314,9 @@ impl Environment {
     /// # Errors
     ///
     /// An error of the kind [`Timeout`](crate::ErrorKind::Timeout) if the engine hangs: see
-    /// [`ManagerOptions::cleanup_timeout`](crate::ManagerOptions::cleanup_timeout).
+    /// [`ManagerOptions::cleanup_timeout`](crate::ManagerOptions::cleanup_timeout). The kind is
+    /// [`Conflict`](crate::ErrorKind::Conflict) while other environments of this process have its
+    /// network, on Podman those of any process; then it goes on as before.
     pub async fn destroy(&self) -> Result<()> {
         self.shared().destroy().await
     }

@@ -1,11 +1,20 @@
 //! Starts the environments again that have the network of another one, which has just started.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
 
 use super::shared::Shared;
-use super::supervise;
+use super::status::Status;
+use super::{checks, sharing, supervise};
 use crate::BoxFuture;
 use crate::error::Result;
+
+/// How long a removal waits for those that have the network of the environment.
+const SHARING_TIMEOUT: Duration = Duration::from_secs(3);
+
+const SHARING_PAUSE: Duration = Duration::from_millis(20);
 
 impl Shared {
     /// Starts those again that have the network of this environment: theirs is that of its run
@@ -26,6 +35,37 @@ impl Shared {
         all.sort_by(|one, other| one.id.cmp(&other.id));
         all.dedup_by(|one, other| one.id == other.id);
         all
+    }
+
+    /// Waits for those that are being destroyed.
+    ///
+    /// # Errors
+    ///
+    /// If others have its network for longer: without it they have none.
+    pub(super) async fn until_network_is_unused(&self) -> Result<()> {
+        let began = Instant::now();
+        loop {
+            let mut using = Vec::new();
+            for other in self.sharing.all() {
+                if other.uses_network().await && !using.contains(&other.name().to_owned()) {
+                    using.push(other.name().to_owned());
+                }
+            }
+            if using.is_empty() {
+                return Ok(());
+            }
+            if began.elapsed() >= SHARING_TIMEOUT {
+                return Err(sharing::in_use(&using));
+            }
+            sleep(SHARING_PAUSE).await;
+        }
+    }
+
+    /// Whether it exists and is not being destroyed. Another process, or another handle, may have
+    /// destroyed it.
+    async fn uses_network(&self) -> bool {
+        let exists = |status| checks::exists(status).is_ok() || status == Status::Failed;
+        exists(self.status()) && self.inspect().await.is_ok_and(|state| exists(state.status))
     }
 
     /// As [`restart_sharing`](Self::restart_sharing), without waiting for it: another process has

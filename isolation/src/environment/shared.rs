@@ -121,6 +121,7 @@ impl Shared {
             created: None,
             exit_code: None,
             ports: Vec::new(),
+            network_of: self.spec.network.shares_with().and_then(|id| id.parse().ok()),
         }
     }
 

@@ -3,6 +3,22 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use crate::counted::listed;
+use crate::error::{Error, ErrorKind};
+
+/// The error of a removal of an environment whose network others have. They would have no network
+/// without it, and some engines do not remove it.
+pub(crate) fn in_use(names: &[String]) -> Error {
+    Error::new(
+        ErrorKind::Conflict,
+        format!(
+            "its network is used by the {}; destroy what uses it first: `isolate rm --force`, or \
+             Environment::destroy",
+            listed(names, "environment", "environments")
+        ),
+    )
+}
+
 /// The environments that have the network of an environment.
 pub(crate) struct Sharing<T>(Mutex<Vec<Weak<T>>>);
 

@@ -35,7 +35,8 @@ pub enum Status {
     Failed,
     /// Another process removed it; its files and processes no longer exist.
     Lost,
-    /// It is being removed; no new command can start.
+    /// It is being removed; no new command can start. If the engine refuses that because others
+    /// have its network, it has the status before again.
     Destroying,
     /// It is removed completely.
     Destroyed,
@@ -165,6 +166,14 @@ impl StatusCell {
         Ok(current.set(next))
     }
 
+    /// Ends a destruction that the engine has refused; the environment has this status still.
+    pub(crate) fn refused(&self, seen: Status) {
+        let mut current = self.lock();
+        if current.status == Status::Destroying {
+            current.set(seen);
+        }
+    }
+
     /// Stores a status that the engine has reported; another process may have started or stopped
     /// the environment. A destruction by this process continues. Returns the previous status if the
     /// status has changed.
@@ -243,6 +252,20 @@ mod tests {
         cell.advance(Destroying).unwrap();
         assert_eq!(cell.observe(Running), None);
         assert_eq!(cell.get(), Destroying);
+    }
+
+    #[test]
+    fn refused_destruction_ends_with_the_status_before() {
+        let cell = StatusCell::new(Running);
+        cell.refused(Stopped);
+        assert_eq!(cell.get(), Running, "it is not being destroyed");
+        cell.advance(Destroying).unwrap();
+        cell.refused(Running);
+        assert_eq!(cell.get(), Running);
+        cell.advance(Destroying).unwrap();
+        cell.advance(Destroyed).unwrap();
+        cell.refused(Running);
+        assert_eq!(cell.get(), Destroyed);
     }
 
     #[test]

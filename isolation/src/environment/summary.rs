@@ -34,6 +34,9 @@ pub struct EnvironmentSummary {
     /// Its ports: `127.0.0.1:8080->80/tcp`, or `80/tcp` for one that is not published.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ports: Vec<String>,
+    /// The environment whose network it has, if it has that of another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network_of: Option<EnvironmentId>,
 }
 
 /// The time now, in seconds since 1970; `None` if the clock is before.

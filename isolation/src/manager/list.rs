@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::journal::directory::StateDirectory;
 use crate::journal::entry::Entry;
 use crate::spec::lifetime::Lifetime;
+use crate::spec::validate;
 
 /// The result of [`Manager::list`].
 #[derive(Debug, Default, Serialize)]
@@ -53,6 +54,9 @@ pub struct Listed {
     pub exit_code: Option<i32>,
     /// Its ports: `127.0.0.1:8080->80/tcp`, or `80/tcp` for one that is not published.
     pub ports: Vec<String>,
+    /// The environment whose network it has, if it has that of another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network_of: Option<EnvironmentId>,
     /// Its standing, which shows who removes it.
     #[serde(flatten)]
     pub standing: Standing,
@@ -116,6 +120,7 @@ impl Listed {
             created: summary.created,
             exit_code: summary.exit_code,
             ports: summary.ports,
+            network_of: summary.network_of,
             standing,
         }
     }
@@ -133,6 +138,7 @@ impl Listed {
             created: None,
             exit_code: None,
             ports: Vec::new(),
+            network_of: None,
             standing: Standing::Damaged,
         }
     }
@@ -150,8 +156,28 @@ impl Listed {
             created: entry.created,
             exit_code: None,
             ports: Vec::new(),
+            network_of: None,
             standing,
         }
+    }
+}
+
+/// The environments of a list that have the network of another one: the ID of that one, and their
+/// names.
+struct Sharing(Vec<(EnvironmentId, String)>);
+
+impl Sharing {
+    fn of<'a>(all: impl Iterator<Item = (&'a Option<EnvironmentId>, &'a String)>) -> Self {
+        Self(
+            all.filter_map(|(of, name)| Some((of.clone()?, name.clone())))
+                .collect(),
+        )
+    }
+
+    /// The names of those that have the network of this one.
+    fn network_of(self, id: &EnvironmentId) -> Vec<String> {
+        let names = self.0.into_iter().filter(|(of, _)| of == id);
+        names.map(|(_, name)| name).collect()
     }
 }
 
@@ -232,18 +258,34 @@ impl Manager {
     /// that only the journal names are asked only if the engines of this manager do not have it,
     /// because they may not answer.
     pub(super) async fn find(&self, reference: &str) -> Result<Listed> {
-        match self.registry().find(reference).await {
-            Ok((_, summary)) => {
+        Ok(self.find_with_sharing(reference).await?.0)
+    }
+
+    /// The same, with the names of the environments that have its network.
+    pub(super) async fn find_with_sharing(&self, reference: &str) -> Result<(Listed, Vec<String>)> {
+        validate::text("the name or ID of the environment", reference)?;
+        let (all, rejected) = self.registry().list().await;
+        let sharing = Sharing::of(all.iter().map(|one| (&one.network_of, &one.name)));
+        match registry::meant(all, reference, |one| (&one.id, &one.name)) {
+            Ok(summary) => {
                 let directory = self.state.directory()?;
                 let noted = directory.and_then(|directory| directory.read(&summary.id).ok().flatten());
-                return Ok(Listed::found(summary, self.standing(noted.as_ref()), None));
+                let listed = Listed::found(summary, self.standing(noted.as_ref()), None);
+                let names = sharing.network_of(&listed.id);
+                return Ok((listed, names));
             }
-            Err(error) if !error.is_not_found() => return Err(error),
+            Err(error) if !error.is_not_found() => return Err(registry::with_rejected(error, &rejected)),
             Err(_) => {}
         }
-        let listing = self.list().await?;
-        let found = registry::meant(listing.environments, reference, |one| (&one.id, &one.name));
-        found.map_err(|error| registry::with_rejected(error, &listing.rejected))
+        let Listing {
+            environments,
+            rejected,
+        } = self.list().await?;
+        let sharing = Sharing::of(environments.iter().map(|one| (&one.network_of, &one.name)));
+        let found = registry::meant(environments, reference, |one| (&one.id, &one.name));
+        let found = found.map_err(|error| registry::with_rejected(error, &rejected))?;
+        let names = sharing.network_of(&found.id);
+        Ok((found, names))
     }
 
     fn standing(&self, entry: Option<&Entry>) -> Standing {

@@ -5,6 +5,7 @@ use super::list::{Listed, Standing};
 use crate::engine::Leftover;
 use crate::engine::context::Context;
 use crate::environment::first::as_word;
+use crate::environment::sharing;
 use crate::environment::status::Status;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{EventKind, Subject};
@@ -23,14 +24,15 @@ impl Manager {
     ///
     /// # Errors
     ///
-    /// The kind is [`InvalidInput`](ErrorKind::InvalidInput) if it runs and `force` is not set.
+    /// The kind is [`InvalidInput`](ErrorKind::InvalidInput) if it runs and `force` is not set, and
+    /// [`Conflict`](ErrorKind::Conflict) if other environments have its network.
     pub async fn remove(&self, reference: &str, remove: Remove) -> Result<Listed> {
         let removed = self.find_and_remove(reference, remove).await;
         removed.map_err(|error| error.during("remove the environment", reference))
     }
 
     async fn find_and_remove(&self, reference: &str, remove: Remove) -> Result<Listed> {
-        let listed = self.find(reference).await?;
+        let (listed, sharing) = self.find_with_sharing(reference).await?;
         if listed.status.is_some_and(Status::is_running) && !remove.force {
             return Err(Error::invalid(format!(
                 "the environment runs; stop it first: `isolate stop {}`, or use --force",
@@ -39,6 +41,9 @@ impl Manager {
         }
         if let (Standing::Shared { users: 1.. }, false) = (listed.standing, remove.force) {
             return Err(Error::invalid("other processes use the environment; use --force"));
+        }
+        if !sharing.is_empty() {
+            return Err(sharing::in_use(&sharing));
         }
         let removed = match listed.standing {
             // No engine has it; otherwise its labels would show it.

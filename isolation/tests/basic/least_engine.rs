@@ -150,6 +150,7 @@ impl Engine for LeastEngine {
             created: None,
             exit_code: None,
             ports: Vec::new(),
+            network_of: None,
         });
         Box::pin(std::future::ready(Ok(summaries.collect())))
     }

@@ -239,6 +239,8 @@ async fn reconnected_environment_is_as_before() {
         assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
     }
     assert_eq!(environment.networks().await.unwrap(), before);
+    // The state has those that were joined later, too.
+    assert_eq!(environment.inspect().await.unwrap().networks, before);
     // Its address is not free any more.
     environment.disconnect_network("n").await.unwrap();
     let other = made(&manager, on_network("n", "other")).await;

@@ -7,7 +7,7 @@ use engine_api::containers::InspectContainer;
 use fake_engine::{FakeEngine, Fault};
 use isolation::{
     Command, ComposeFile, ComposeOptions, EngineChoice, Environment, EnvironmentSpec, ErrorKind, EventKind,
-    GroupSpec, Main, Manager, NetworkMode, NetworkSpec, Remove, Status, Subscription,
+    GroupSpec, Main, Manager, NetworkMode, NetworkSpec, Status, Subscription,
 };
 use tests::chain;
 use tokio::time::timeout;
@@ -163,6 +163,8 @@ async fn new_start_by_another_process_is_followed() {
     let other_vpn = made(&elsewhere, spec()).await;
     let app = made(&manager, sharing(vpn.id().as_str())).await;
     let next = made(&manager, sharing(other_vpn.id().as_str())).await;
+    let stopped = made(&manager, sharing(other_vpn.id().as_str())).await;
+    stopped.stop(Duration::ZERO).await.unwrap();
     let mut events = manager.subscribe();
     let opened = elsewhere.open(vpn.id().as_str()).await.unwrap();
     opened.restart(Duration::ZERO).await.unwrap();
@@ -171,11 +173,37 @@ async fn new_start_by_another_process_is_followed() {
     // This process has no handle of that one.
     other_vpn.restart(Duration::ZERO).await.unwrap();
     starts_again(&mut events, &next).await;
+    assert_eq!(stopped.status(), Status::Stopped);
     let mut events = manager.subscribe();
     vpn.restart(Duration::ZERO).await.unwrap();
     settle().await;
     assert_eq!(starts(&mut events, &app).await, 1, "its own start is no news");
-    drop((next, app, opened, other_vpn, vpn));
+    drop((next, stopped, app, opened, other_vpn, vpn));
+    settle().await;
+    assert_eq!(fake.resources(), [""; 0]);
+}
+
+/// The report alone shows the start.
+#[tokio::test(start_paused = true)]
+async fn start_is_followed_without_an_inspection() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let (manager, elsewhere) = (on(&fake), on(&fake));
+    let _watching = manager.watch("docker").await.unwrap();
+    let vpn = made(&manager, spec()).await;
+    let app = made(&manager, sharing(vpn.id().as_str())).await;
+    let opened = elsewhere.open(vpn.id().as_str()).await.unwrap();
+    opened.stop(Duration::ZERO).await.unwrap();
+    settle().await;
+    let name = detail(&vpn, "container").await;
+    let mut events = manager.subscribe();
+    opened.start().await.unwrap();
+    for _ in 0..3 {
+        let broken = Fault::internal_error("cannot inspect");
+        fake.fail_next("GET", &format!("/containers/{name}/json"), broken);
+    }
+    starts_again(&mut events, &app).await;
+    fake.reset();
+    drop((app, opened, vpn));
     settle().await;
     assert_eq!(fake.resources(), [""; 0]);
 }
@@ -195,63 +223,6 @@ async fn inspection_notices_a_start_by_another_process() {
     starts_again(&mut events, &app).await;
     drop((app, opened, vpn));
     settle().await;
-    assert_eq!(fake.resources(), [""; 0]);
-}
-
-/// Podman removes a container only after those that have its network.
-#[tokio::test(start_paused = true)]
-async fn removal_names_those_that_have_the_network() {
-    let fake = FakeEngine::new().with_image(IMAGE);
-    let manager = on(&fake);
-    let vpn = made(&manager, spec()).await;
-    let named = EnvironmentSpec {
-        name: Some("app".to_owned()),
-        ..sharing(vpn.id().as_str())
-    };
-    let app = made(&manager, named).await;
-    let (own, of_app) = (
-        detail(&vpn, "container_id").await,
-        detail(&app, "container_id").await,
-    );
-    let stranger = "f".repeat(64);
-    let refuse = |dependents: &str| {
-        let message = format!(
-            "container {own} has dependent containers which must be removed before it: {dependents}: container \
-             already exists"
-        );
-        for _ in 0..50 {
-            fake.fail_next("DELETE", &own, Fault::internal_error(&message));
-        }
-    };
-    let name = detail(&vpn, "container").await;
-    for (dependents, words) in [
-        (
-            of_app.clone(),
-            "its network is used by the environment app; destroy what uses it first".to_owned(),
-        ),
-        (
-            stranger.clone(),
-            format!("its network is used by the container {stranger}"),
-        ),
-    ] {
-        refuse(&dependents);
-        for _ in 0..50 {
-            let message = format!("has dependent containers which must be removed before it: {dependents}");
-            fake.fail_next("DELETE", &name, Fault::internal_error(message));
-        }
-        let began = tokio::time::Instant::now();
-        let error = vpn.destroy().await.unwrap_err();
-        assert_eq!(error.kind(), ErrorKind::Conflict, "{}", chain(&error));
-        assert!(chain(&error).contains(&words), "{}", chain(&error));
-        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
-        // Another process reports the same.
-        let error = on(&fake).remove(vpn.id().as_str(), Remove { force: true }).await;
-        let error = error.unwrap_err();
-        assert!(chain(&error).contains(&words), "{}", chain(&error));
-        fake.reset();
-    }
-    app.destroy().await.unwrap();
-    vpn.destroy().await.unwrap();
     assert_eq!(fake.resources(), [""; 0]);
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use isolation::{
     ComposeFile, ComposeOptions, EngineChoice, Environment, EnvironmentId, EnvironmentSpec, ErrorKind, Group,
-    NetworkMode, NetworkSpec, Status,
+    NetworkMode, NetworkSpec, Remove, Status,
 };
 
 use super::{active, create, manager, sh, spec};
@@ -85,23 +85,36 @@ async fn environment_has_the_network_of_another() {
     }
 }
 
-/// Docker removes the other one first; Podman does not, and says at once which ones come first.
+/// It is refused while others have the network, by this process and by another one, and changes
+/// nothing.
 #[tokio::test]
 async fn removal_before_those_that_have_the_network() {
     for subject in engines() {
-        let (manager, prefix) = manager(&subject);
-        let vpn = active(&manager, spec()).await;
-        let app = active(&manager, sharing(&vpn)).await;
-        if let Err(error) = vpn.destroy().await {
+        let (one, prefix) = manager(&subject);
+        let (other, other_prefix) = manager(&subject);
+        let vpn = active(&one, spec()).await;
+        let app = active(&one, sharing(&vpn)).await;
+        let refused = |error: isolation::Error, by: &Environment| {
             let text = one_line(&error);
             assert_eq!(error.kind(), ErrorKind::Conflict, "{}: {text}", subject.name);
-            assert!(text.contains(app.name()), "{}: {text}", subject.name);
-            app.destroy().await.unwrap();
-            vpn.destroy().await.unwrap();
-        } else {
-            app.destroy().await.unwrap();
+            assert!(text.contains(by.name()), "{}: {text}", subject.name);
+            assert_eq!(vpn.status(), Status::Running, "{}", subject.name);
+        };
+        refused(vpn.destroy().await.unwrap_err(), &app);
+        let force = Remove { force: true };
+        refused(one.remove(vpn.id().as_str(), force).await.unwrap_err(), &app);
+        assert_eq!(sh(&vpn, "echo here").await, "here", "{}", subject.name);
+        app.destroy().await.unwrap();
+        // This process does not know of that one; Podman does.
+        let unknown = active(&other, sharing(&vpn)).await;
+        if subject.docker.system().ping().await.unwrap().is_podman() {
+            refused(vpn.destroy().await.unwrap_err(), &unknown);
+            assert_eq!(sh(&vpn, "echo here").await, "here", "{}", subject.name);
         }
+        unknown.destroy().await.unwrap();
+        vpn.destroy().await.unwrap();
         subject.until_nothing_is_left(&prefix).await;
+        subject.until_nothing_is_left(&other_prefix).await;
     }
 }
 

@@ -24,6 +24,21 @@ fn aliases<'a>(container: &'a Container, endpoint: &'a EndpointSettings) -> impl
     endpoint.aliases.iter().filter(move |alias| !by_daemon(alias))
 }
 
+/// The networks of a container, by name.
+pub(super) fn joined(container: &Container) -> Vec<JoinedNetwork> {
+    let networks = container.network_settings.networks.iter();
+    let joined = networks.map(|(name, endpoint)| {
+        let addresses = [&endpoint.ip_address, &endpoint.global_ipv6_address];
+        JoinedNetwork {
+            addresses: addresses.iter().filter_map(|text| text.parse().ok()).collect(),
+            gateway: endpoint.gateway.parse().ok(),
+            aliases: aliases(container, endpoint).cloned().collect(),
+            ..JoinedNetwork::new(name.as_str())
+        }
+    });
+    joined.collect()
+}
+
 impl DockerInstance {
     async fn network_facts(&self) -> Result<Container> {
         match self.container.inspect().await {
@@ -127,19 +142,7 @@ impl DockerInstance {
     }
 
     async fn joined_networks(&self) -> Result<Vec<JoinedNetwork>> {
-        let container = self.network_facts().await?;
-        let networks = container.network_settings.networks.iter();
-        Ok(networks
-            .map(|(name, endpoint)| {
-                let addresses = [&endpoint.ip_address, &endpoint.global_ipv6_address];
-                JoinedNetwork {
-                    addresses: addresses.iter().filter_map(|text| text.parse().ok()).collect(),
-                    gateway: endpoint.gateway.parse().ok(),
-                    aliases: aliases(&container, endpoint).cloned().collect(),
-                    ..JoinedNetwork::new(name.as_str())
-                }
-            })
-            .collect())
+        Ok(joined(&self.network_facts().await?))
     }
 }
 

@@ -6,6 +6,7 @@ use engine_api::containers::InspectContainer;
 use super::diagnostics::to_error;
 use super::{busy, labels};
 use crate::counted::listed;
+use crate::environment::sharing;
 use crate::error::{Error, ErrorKind};
 
 /// What Podman reports about such a container; a list of IDs may follow.
@@ -53,11 +54,7 @@ pub(super) async fn removal_error(docker: &Docker, error: engine_api::Error) -> 
     }
     let mut first = Vec::new();
     if !environments.is_empty() {
-        first.push(format!(
-            "its network is used by the {}; destroy what uses it first: `isolate rm --force`, or \
-             Environment::destroy",
-            listed(&environments, "environment", "environments")
-        ));
+        first.push(sharing::in_use(&environments).to_string());
     }
     if !others.is_empty() {
         first.push(format!(

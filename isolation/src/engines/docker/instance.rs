@@ -211,18 +211,27 @@ impl Instance for DockerInstance {
             for network in self.all_networks() {
                 network.until_unused(self.container.id()).await?;
             }
+            let (docker, made_id) = (&self.container.docker, &self.container.made_id);
+            let (containers, id) = (docker.containers(), self.container.id());
+            // It kills a paused container only after seconds. This one may not be paused.
+            let resumed = self.container.podman && containers.unpause(id).await.is_ok();
+            if let Err(error) = remove::remove_made(docker, id, made_id).await {
+                let refused = dependents::are_cause(&error);
+                let error = dependents::removal_error(docker, error).await;
+                if !refused {
+                    return Err(error);
+                }
+                // It stays as it was.
+                if resumed {
+                    let _ = containers.pause(id).await;
+                }
+                return Err(match self.look().await {
+                    Ok(seen) => error.observed(seen.status),
+                    Err(_) => error,
+                });
+            }
             self.close_shells();
             self.launcher.release_owner();
-            if self.container.podman {
-                // It kills a paused container only after seconds. This one may not be paused.
-                let containers = self.container.docker.containers();
-                let _ = containers.unpause(self.container.id()).await;
-            }
-            let (docker, made_id) = (&self.container.docker, &self.container.made_id);
-            let removed = remove::remove_made(docker, self.container.id(), made_id).await;
-            if let Err(error) = removed {
-                return Err(dependents::removal_error(docker, error).await);
-            }
             for owned in self.all_networks().chain(&self.owned) {
                 owned.remove().await?;
             }

@@ -223,7 +223,16 @@ pub(super) fn read(container: &ContainerSummary, prefix: &str) -> Option<Environ
         created: u64::try_from(container.created).ok(),
         exit_code: exit_code(&container.status),
         ports: listed_ports::of(container, status),
+        network_of: label(SPEC).as_deref().and_then(network_of),
     })
+}
+
+/// The environment whose network one has, by its specification as JSON.
+fn network_of(spec: &str) -> Option<EnvironmentId> {
+    const OTHER: &str = "environment";
+    // Most specifications need not be read.
+    let value: Value = spec.contains(OTHER).then(|| serde_json::from_str(spec).ok())??;
+    value["network"]["mode"][OTHER].as_str()?.parse().ok()
 }
 
 /// The exit code in the text of a list: `Exited (3) 2 hours ago`.
@@ -273,6 +282,7 @@ pub(super) fn status(state: &RunState) -> Status {
 mod tests {
     use super::*;
     use crate::command::Command;
+    use crate::spec::network::NetworkMode;
 
     fn spec() -> EnvironmentSpec {
         EnvironmentSpec {
@@ -362,5 +372,22 @@ mod tests {
         let spec = EnvironmentSpec { labels, ..spec() };
         let error = of(&EnvironmentId::random(), "web", &spec).unwrap_err();
         assert!(error.to_string().contains(SESSION), "{error}");
+    }
+
+    #[test]
+    fn environment_whose_network_one_has_is_listed() {
+        let (id, other) = (EnvironmentId::random(), EnvironmentId::random());
+        let mut container = ContainerSummary::default();
+        let mut network_of = |spec: &EnvironmentSpec| {
+            container.labels = of(&id, "web", spec).unwrap();
+            read(&container, "ptest_").unwrap().network_of
+        };
+        let mut one = spec();
+        assert_eq!(network_of(&one), None);
+        one.name = Some("environment".to_owned());
+        assert_eq!(network_of(&one), None);
+        one.network.mode = NetworkMode::Environment(other.to_string());
+        assert_eq!(network_of(&one), Some(other));
+        assert_eq!(super::network_of("no environment"), None);
     }
 }

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 use super::diagnostics::to_error;
 use super::instance::DockerInstance;
 use super::owner::OwnerLink;
-use super::{health, labels, limits};
+use super::{connect, health, labels, limits};
 use crate::BoxFuture;
 use crate::command::execution::Execution;
 use crate::command::exit_status::ExitStatus;
@@ -67,6 +67,7 @@ impl DockerInstance {
         for (name, network) in &self.own_networks {
             seen = seen.with_detail(&format!("network.{name}"), network.name());
         }
+        seen.networks = connect::joined(&container);
         seen.limits = Some(limits::in_force(&container.host_config));
         seen.health = state.health.as_ref().and_then(health::found);
         seen.exit = (self.has_main && seen.status == Status::Stopped).then(|| exit(state));

@@ -98,6 +98,7 @@ impl Base {
             created: note.created,
             exit_code: None,
             ports: Vec::new(),
+            network_of: None,
         };
         let notes = Directory::list(self.engine, &self.path)?;
         Ok(notes.into_iter().map(summary).collect())

@@ -40,6 +40,7 @@ fn summary(note: Note, layout: &Layout) -> EnvironmentSummary {
         session: note.spec.session,
         created: note.created,
         exit_code,
+        network_of: None,
     }
 }
 
