@@ -59,6 +59,8 @@ fn published_port_is_printed_alone() {
     assert_eq!(service.ok(&["port", "web"]), "");
     let error = service.fails(&["port", "web", "80"]);
     assert!(error.contains("start it first: `isolate start web`"), "{error}");
+    let error = service.fails(&["port", "web", "81"]);
+    assert!(error.contains("81/tcp: it is not published"), "{error}");
 }
 
 #[test]

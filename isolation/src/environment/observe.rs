@@ -14,7 +14,7 @@ use crate::files::FileKind;
 use crate::logs::commands::CommandLog;
 use crate::logs::{LogOptions, LogOrigin, LogStream};
 use crate::metrics::MetricsSample;
-use crate::spec::published_port::Protocol;
+use crate::spec::published_port::{Protocol, PublishedPort};
 use crate::spec::validate;
 
 impl Shared {
@@ -100,16 +100,16 @@ impl Shared {
                 ),
             )),
             None => {
+                let of_spec = |one: &PublishedPort| one.port == port && one.protocol == protocol;
+                if !self.spec.network.ports.iter().any(of_spec) {
+                    return Err(Error::not_found(
+                        "it is not published; publish it when the environment is created: -p, or `network.ports` \
+                         of the specification",
+                    ));
+                }
                 checks::running(self.status())?;
-                let of_spec = |one: &&crate::spec::published_port::PublishedPort| {
-                    one.port == port && one.protocol == protocol
-                };
-                Err(match self.spec.network.ports.iter().find(of_spec) {
-                    Some(_) => Error::wrong_status(Status::Stopped, START),
-                    None => Error::not_found(
-                        "it is not published; publish it when the environment is created: -p, or `network.ports` of the specification",
-                    ),
-                })
+                // The engine knows of an end that was not seen here yet.
+                Err(Error::wrong_status(Status::Stopped, START))
             }
         }
     }

@@ -231,6 +231,12 @@ async fn port_that_cannot_be_connected_says_why() {
     environment.stop(Duration::ZERO).await.unwrap();
     let error = environment.endpoint(80).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::WrongStatus, "{error}");
+    let error = environment.endpoint(81).await.unwrap_err();
+    assert_eq!(
+        error.kind(),
+        ErrorKind::NotFound,
+        "a start would not help: {error}"
+    );
     environment.destroy().await.unwrap();
 }
 
