@@ -1,7 +1,7 @@
 //! `isolate engines compare`: two engines side by side.
 
 use clap::Args;
-use isolation::{Capabilities, Feature, Probe, Registry};
+use isolation::{Capabilities, DiskLimitKind, Feature, Probe, Registry};
 use serde::Serialize;
 
 use super::missing::missing;
@@ -86,6 +86,10 @@ fn values(sides: [&Capabilities; 2]) -> [[String; 4]; 6] {
     };
     let disk = |side: &Capabilities| match side.values().disk_limit {
         Some(kind) => kind.to_string(),
+        // The storage of an environment decides.
+        None if side.has(Feature::DiskLimit) => {
+            format!("{} or {}", DiskLimitKind::Enforced, DiskLimitKind::Supervised)
+        }
         None => "-".to_owned(),
     };
     let metrics = |side: &Capabilities| match side.values().metrics {
@@ -143,6 +147,7 @@ mod tests {
             "{text}"
         );
         assert!(line("isolation").contains("container"), "{text}");
+        assert!(line("disk limits").contains("enforced or supervised"), "{text}");
         assert!(
             text.contains("bare does not support images, builds of images, "),
             "{text}"
