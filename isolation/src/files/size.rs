@@ -63,8 +63,15 @@ struct Count<'a> {
 
 impl Count<'_> {
     fn directory(&mut self, directory: &Dir, depth: usize) -> Result<()> {
-        let at = || directory.path();
-        for name in directory.names().map_err(|e| Error::io("list", at(), e))? {
+        let names = match directory.names() {
+            // It may be opened, and not searched.
+            Err(error) if depth > 0 && error.kind() == io::ErrorKind::PermissionDenied => {
+                self.size.is_complete = false;
+                return Ok(());
+            }
+            names => names.map_err(|e| Error::io("list", directory.path(), e))?,
+        };
+        for name in names {
             self.stop.check()?;
             let failed = |what, error| Error::io(what, &directory.path_of(&name), error);
             let stat = match directory.stat(&name) {
@@ -232,5 +239,60 @@ mod tests {
         let stop = Stop::default();
         drop(StopOnDrop(stop.clone()));
         assert!(of_tree(directory.path(), &stop).is_err());
+    }
+
+    /// Without the rights of root over the files of others and its own.
+    #[cfg(target_os = "linux")]
+    fn as_ordinary_user<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+        use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
+
+        // The thread ends with the rights that it has given up.
+        let thread = || {
+            let mut all = capabilities(None).unwrap();
+            let over_files = CapabilitySet::DAC_OVERRIDE | CapabilitySet::DAC_READ_SEARCH;
+            all.effective.remove(over_files);
+            set_capabilities(None, all).unwrap();
+            work()
+        };
+        std::thread::scope(|scope| scope.spawn(thread).join().unwrap())
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn directory_that_may_not_be_searched_is_reported() {
+        let directory = tempfile::tempdir().unwrap();
+        for mode in [0o000, 0o400] {
+            let closed = directory.path().join(format!("{mode}"));
+            fs::create_dir(&closed).unwrap();
+            write(&closed.join("file"));
+            fs::set_permissions(&closed, Permissions::from_mode(mode)).unwrap();
+            let size = as_ordinary_user(|| of_tree(directory.path(), &Stop::default()).unwrap());
+            fs::set_permissions(&closed, Permissions::from_mode(0o700)).unwrap();
+            assert_eq!(
+                (size.is_complete, size.bytes >= MEBIBYTE),
+                (false, false),
+                "{mode:o}"
+            );
+            fs::remove_dir_all(&closed).unwrap();
+        }
+    }
+
+    /// Something is mounted there.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn other_file_systems_are_not_counted() {
+        let (devices, shared) = (Path::new("/dev"), Path::new("/dev/shm"));
+        let device = |path: &Path| rustix::fs::stat(path).map(|stat| stat.st_dev).ok();
+        if device(shared).is_none_or(|other| Some(other) == device(devices)) {
+            return;
+        }
+        let Ok(directory) = tempfile::tempdir_in(shared) else {
+            return;
+        };
+        for number in 0..8 {
+            write(&directory.path().join(number.to_string()));
+        }
+        assert_eq!(mebibytes(directory.path()), 8);
+        assert!(mebibytes(devices) < 8);
     }
 }
