@@ -183,7 +183,11 @@ mod tests {
     fn error_of_a_context_names_it() {
         let directory = tempfile::tempdir().unwrap();
         let config = directory.path().to_str().unwrap();
-        for (id, name, host) in [("0a", "good", "tcp://h:1"), ("0b", "bad", "tcp://h:port")] {
+        for (id, name, host) in [
+            ("0a", "good", "tcp://h:1"),
+            ("0b", "bad", "tcp://h:port"),
+            ("0c", "pipe", "npipe:////./pipe/docker"),
+        ] {
             let meta = directory.path().join("contexts/meta").join(id);
             std::fs::create_dir_all(&meta).unwrap();
             let text = format!(r#"{{"Name":"{name}","Endpoints":{{"docker":{{"Host":"{host}"}}}}}}"#);
@@ -206,6 +210,9 @@ mod tests {
             assert_eq!(error.kind(), ErrorKind::InvalidInput);
             assert!(error.to_string().starts_with(words), "{error}");
         }
+        // Only Windows has named pipes.
+        #[cfg(not(windows))]
+        assert_eq!(of("pipe", "").unwrap_err().kind(), ErrorKind::Unsupported);
         let error = Docker::from_context("a name of no context").unwrap_err();
         assert!(error.to_string().contains("there is no such context"), "{error}");
     }

@@ -106,3 +106,15 @@ impl CapabilityValues {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kind_of_a_disk_limit_is_printed_as_in_json() {
+        for kind in [DiskLimitKind::Enforced, DiskLimitKind::Supervised] {
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.to_string());
+        }
+    }
+}

@@ -138,4 +138,19 @@ mod tests {
         let directory = File::open(directory.path()).unwrap();
         assert!(copy(&directory, &mut target).is_err() || directory.metadata().unwrap().len() == 0);
     }
+
+    /// The system makes this file when it is read, and does not know where it has holes.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn file_without_known_holes_is_copied_as_a_whole() {
+        let source = std::path::Path::new("/sys/devices/system/cpu/possible");
+        if !source.exists() {
+            return;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let to = directory.path().join("to");
+        let mut target = File::create(&to).unwrap();
+        copy(&File::open(source).unwrap(), &mut target).unwrap();
+        assert_eq!(fs::read(&to).unwrap(), fs::read(source).unwrap());
+    }
 }

@@ -286,4 +286,16 @@ mod tests {
         assert_eq!(read(" []"), "an object is expected, not a list");
         assert!(read("{\n\n").contains("line 3"), "{}", read("{\n\n"));
     }
+
+    #[test]
+    fn key_that_is_no_number_has_the_path_of_its_object() {
+        #[derive(serde::Deserialize)]
+        #[allow(dead_code)] // only read
+        struct Numbered {
+            by_port: std::collections::BTreeMap<u16, u16>,
+        }
+        let found = faults::<Numbered>(&parse(r#"{"by_port": {"80": 1, "x": 1}}"#).unwrap());
+        let paths: Vec<&str> = found.iter().map(|fault| fault.path.as_str()).collect();
+        assert_eq!(paths, ["by_port"]);
+    }
 }

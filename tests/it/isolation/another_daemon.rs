@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use engine_api::Docker;
-use fake_engine::{FakeEngine, Socket};
+use fake_engine::{FakeEngine, Fault, Socket};
 use isolation::engines::docker::DockerEngine;
 use isolation::{
     Command, Destination, Environment, EnvironmentId, ErrorKind, Gc, Lifetime, Manager, ManagerOptions,
@@ -223,5 +223,16 @@ async fn pause_of_a_killed_process_is_ended_by_gc() {
     let report = manager.gc(Gc::default()).await.unwrap();
     assert!(report.resumed.is_empty(), "{report:?}");
     assert_eq!(notes(state.path()), 1);
+    // A daemon that cannot do it is asked again the next time.
+    environment.pause().await.unwrap();
+    note_pause(state.path(), id, &daemon.address());
+    daemon
+        .fake
+        .fail_next("POST", "/unpause", Fault::internal_error("cannot thaw"));
+    let report = manager.gc(Gc::default()).await.unwrap();
+    assert!(report.failed.iter().any(|one| one.id == *id), "{report:?}");
+    assert_eq!(notes(state.path()), 2);
+    let report = manager.gc(Gc::default()).await.unwrap();
+    assert_eq!(report.resumed[0].id, *id);
     environment.destroy().await.unwrap();
 }

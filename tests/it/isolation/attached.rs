@@ -262,3 +262,12 @@ async fn health_check_of_a_stopped_run_is_over() {
     assert_eq!(counting.environment.status(), Status::Stopped);
     counting.destroy().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn wait_without_reading_lasts_to_the_last_run() {
+    let more = restarting(RestartOnExit::Failure, RestartSpec::default());
+    let mut counting = Counting::start(|run| Some(i32::from(run < 3)), more).await;
+    let exit = counting.execution.wait().await.unwrap();
+    assert_eq!((exit.code, counting.runs()), (0, 3));
+    counting.destroy().await;
+}

@@ -252,8 +252,10 @@ mod linux {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
+    use std::io::{BufRead, BufReader};
     use std::os::unix::process::CommandExt;
-    use std::process::{Child, Command};
+    use std::process::{Child, Command, Stdio};
+    use std::time::Instant;
 
     use super::linux::Process;
     use super::*;
@@ -290,5 +292,35 @@ mod tests {
         for gone in [first, second] {
             assert!(!gone.signal(Signal::Kill));
         }
+    }
+
+    /// It has left the directory, and has no variables any more.
+    #[test]
+    fn child_of_a_process_belongs_to_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().canonicalize().unwrap();
+        let processes = EnvironmentProcesses::of(&EnvironmentId::random(), &path);
+        let (name, id) = processes.mark.split_once('=').unwrap();
+        let script = "exec env -i sleep 1000 & echo $!; wait";
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", script])
+            .env(name, id)
+            .current_dir("/")
+            .process_group(0);
+        let mut parent = command.stdout(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        let mut printed = BufReader::new(parent.stdout.take().unwrap());
+        printed.read_line(&mut line).unwrap();
+        let began = Instant::now();
+        // Until then it is a copy of its parent.
+        let program = format!("/proc/{}/cmdline", line.trim());
+        while !std::fs::read(&program).unwrap().starts_with(b"sleep") {
+            assert!(began.elapsed() < Duration::from_secs(60));
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let signalled = processes.signal_all(Signal::Kill, |_| false);
+        parent.wait().unwrap();
+        assert_eq!(signalled, 2);
     }
 }

@@ -150,3 +150,13 @@ async fn only_a_directory_of_files_is_saved_alone() {
     instance.destroy().await.unwrap();
     assert_eq!(fs::read_dir(base.path()).unwrap().count(), 0);
 }
+
+#[test]
+fn engine_at_an_address_has_the_directories_there() {
+    let (base, other) = (base(), base());
+    let engine = SandboxEngine::below(base.path());
+    let address = SandboxEngine::below(other.path()).address().unwrap();
+    let at = engine.at(&address).unwrap();
+    assert_eq!((at.name(), at.address()), (NAME, Some(address.clone())));
+    assert_ne!(engine.address(), Some(address));
+}

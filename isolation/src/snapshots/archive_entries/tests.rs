@@ -230,3 +230,27 @@ fn entries_of_a_file_have_positions() {
     assert_eq!(found, [("/a".into(), 512, 3), ("/b".into(), 2560, 600)]);
     assert_eq!(archive[2560], b'2');
 }
+
+#[test]
+fn record_without_a_meaning_here_is_read_over() {
+    let archive = [
+        block(EntryType::XHeader, b"pax", b"13 comment=c\n11 mtime=5\n"),
+        block(EntryType::Regular, b"a", b"content"),
+        block(EntryType::Regular, b"b", b""),
+    ];
+    let archive = archive.concat();
+    assert_eq!(read(&archive).unwrap()[0].changed, (5, 0));
+    // Only the first entry is wanted.
+    let found = first(archive.as_slice()).unwrap().unwrap();
+    assert_eq!((found.path.to_string(), found.size), ("/a".to_owned(), 7));
+    assert!(first([0; 1024].as_slice()).unwrap().is_none());
+}
+
+#[test]
+fn time_is_a_number_with_parts() {
+    assert_eq!(read_time("5"), Some((5, 0)));
+    assert_eq!(read_time("5.25"), Some((5, 250_000_000)));
+    for invalid in ["", "x", "5.x", "5.-1", "5,5"] {
+        assert_eq!(read_time(invalid), None, "{invalid}");
+    }
+}

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::snapshots::archive_entries::read_time;
+use crate::snapshots::{SnapshotStore, testing};
 
 #[test]
 fn times_are_written_and_read() {
@@ -58,4 +59,35 @@ fn attribute_with_an_equals_sign_is_refused() {
     let error = check_attributes(&marked("user.a=b")).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unsupported);
     assert!(error.to_string().contains("\"user.a=b\""), "{error}");
+}
+
+/// An archive of one entry.
+fn archive(kind: EntryType, name: &str) -> Vec<u8> {
+    let mut header = Header::new_ustar();
+    header.set_entry_type(kind);
+    header.set_path(name).unwrap();
+    header.set_size(0);
+    header.set_mode(0o755);
+    header.set_cksum();
+    [header.as_bytes().as_slice(), &[0; 1024]].concat()
+}
+
+#[test]
+fn entry_without_a_file_is_read_over() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SnapshotStore::open(Some(directory.path())).unwrap();
+    let mut part = testing::part(&store);
+    let at = TreePath::normal(b"here").unwrap();
+    // The name of a volume, in an archive of several.
+    let volume = archive(EntryType::new(b'V'), "here");
+    part.add_archive_below(volume.as_slice(), &at, b"here", |_| false)
+        .unwrap();
+    assert!(!part.add_first_below(volume.as_slice(), &at, b"here").unwrap());
+    let file = archive(EntryType::Regular, "here");
+    assert!(!part.add_first_below(file.as_slice(), &at, b"here").unwrap());
+    assert!(!part.add_first_below([0; 1024].as_slice(), &at, b"here").unwrap());
+    assert_eq!(part.entries().len(), 0);
+    let found = archive(EntryType::Directory, "here/");
+    assert!(part.add_first_below(found.as_slice(), &at, b"here").unwrap());
+    assert_eq!(part.entries().keys().collect::<Vec<_>>(), [&at]);
 }

@@ -279,3 +279,27 @@ fn is_of_daemon(path: &TreePath) -> bool {
     let bytes = path.as_bytes();
     OF_DAEMON.contains(&bytes) || bytes.starts_with(b"dev/")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::copy::Stop;
+    use crate::snapshots::{Entry, begin_carried, complete_carried};
+
+    #[test]
+    fn times_before_1970_are_left_out() {
+        for seconds in [0, -1] {
+            let directory = tempfile::tempdir().unwrap();
+            let mut part = begin_carried(&directory.path().join("store"), &Stop::default()).unwrap();
+            let entry = Entry {
+                mtime: (seconds, 0),
+                ..Entry::directory(TreePath::normal(b"old").unwrap())
+            };
+            part.add(entry).unwrap();
+            note_early_times(&mut part);
+            let (_, left_out) = complete_carried(part).unwrap();
+            // Nothing is known of the top directory.
+            assert_eq!(left_out.len(), 1 + usize::from(seconds < 0), "{left_out:?}");
+        }
+    }
+}
