@@ -14,7 +14,8 @@ use tokio::time::Instant;
 
 use super::docker_engine::{IMAGE, asked, create, on, settle, spec};
 
-const FIRST: &str = "the environments app have its network; destroy them first: `isolate rm --force`";
+const FIRST: &str =
+    "its network is used by the environment app; destroy what uses it first: `isolate rm --force`";
 
 async fn made(manager: &Manager, spec: EnvironmentSpec) -> Environment {
     let made = create(manager, spec).await;
@@ -169,9 +170,12 @@ async fn removal_names_containers_of_strangers() {
     for (dependents, words) in [
         (
             &stranger.id,
-            "the containers stranger have its network; remove them first".to_owned(),
+            "its network is used by the container stranger; remove what uses it first".to_owned(),
         ),
-        (&unknown, format!("the containers {unknown} have its network")),
+        (
+            &unknown,
+            format!("its network is used by the container {unknown}"),
+        ),
     ] {
         refuse(&fake, own, dependents);
         refuse(&fake, id, dependents);
