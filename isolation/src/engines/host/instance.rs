@@ -342,7 +342,7 @@ impl Instance for HostInstance {
     }
 
     fn metrics(&self) -> Option<&dyn Metrics> {
-        super::metrics::of(self)
+        self.measured()
     }
 
     fn disk_usage(&self) -> Option<&dyn DiskUsage> {

@@ -11,11 +11,13 @@ use crate::engine::instance::Metrics;
 use crate::error::Result;
 use crate::metrics::MetricsSample;
 
-/// That of its control group, or the sum over its processes.
-pub(super) fn of(instance: &HostInstance) -> Option<&dyn Metrics> {
-    match instance.cgroup.as_ref().filter(|group| group.measures()) {
-        Some(group) => Some(group),
-        None => process_usage::is_possible().then_some(instance),
+impl HostInstance {
+    /// The usage that its control group counts, or the sum over its processes.
+    pub(super) fn measured(&self) -> Option<&dyn Metrics> {
+        match self.cgroup.as_ref().filter(|group| group.measures()) {
+            Some(group) => Some(group),
+            None => process_usage::is_possible().then_some(self),
+        }
     }
 }
 

@@ -315,7 +315,7 @@ impl Instance for SandboxInstance {
     }
 
     fn metrics(&self) -> Option<&dyn Metrics> {
-        super::metrics::of(self)
+        self.measured()
     }
 
     fn keeps_network(&self) -> bool {

@@ -12,11 +12,13 @@ use crate::engines::host::process_usage;
 use crate::error::Result;
 use crate::metrics::MetricsSample;
 
-/// That of its control group, or the sum over its processes.
-pub(super) fn of(instance: &SandboxInstance) -> Option<&dyn Metrics> {
-    match instance.sandbox.cgroup.as_ref().filter(|group| group.measures()) {
-        Some(group) => Some(group),
-        None => process_usage::is_possible().then_some(instance),
+impl SandboxInstance {
+    /// The usage that its control group counts, or the sum over its processes.
+    pub(super) fn measured(&self) -> Option<&dyn Metrics> {
+        match self.sandbox.cgroup.as_ref().filter(|group| group.measures()) {
+            Some(group) => Some(group),
+            None => process_usage::is_possible().then_some(self),
+        }
     }
 }
 
