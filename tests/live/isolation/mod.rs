@@ -35,6 +35,8 @@ mod random_command; // random commands whose result does not depend on how they 
 mod reached; // names on networks, ports after a restart, what an internal network does not reach
 mod renamed; // containers that somebody else has renamed
 mod rotated_logs; // lines that a follower of a rotated log does not get
+#[cfg(target_os = "linux")]
+mod same_image; // one image on docker and sandbox: files, variables, users
 mod security; // what a program can do in each security profile
 mod served; // the engine of another process, through the protocol
 mod services; // ports, logs, metrics, readiness
@@ -47,6 +49,7 @@ mod state_walk; // random snapshots, forks, restores and migrations
 mod supervision; // the health check and restarts
 mod volumes; // archives of them, copies, mounts
 mod watch; // events about what the daemon sees
+mod within_container; // the engine sandbox in a container
 
 use std::sync::Arc;
 
