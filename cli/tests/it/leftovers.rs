@@ -341,7 +341,7 @@ fn gc_reports_images_that_others_use() {
     let image = images.find(|name| name.contains("isolation-state")).unwrap();
     let body = serde_json::json!({"Image": image, "Cmd": ["true"]}).to_string();
     on(&["api", "POST", "/containers/create?name=stranger", "--data", &body]);
-    on(&["rm", "web", fork.trim()]);
+    on(&["rm", "--force", "web", fork.trim()]);
     for dry_run in [&["gc", "--dry-run"][..], &["gc"]] {
         assert_eq!(
             on(dry_run),
