@@ -31,8 +31,8 @@ use tar::{Builder, EntryType, Header};
 pub use gnu_names::gnu_names;
 #[cfg(feature = "buildkit")]
 pub(crate) use pack::open;
-pub use pack::pack;
 pub(crate) use pack::{append_one, children, no_file, packing};
+pub use pack::{pack, pack_contents};
 pub use unpack::unpack;
 #[cfg(feature = "buildkit")]
 pub(crate) use unpack::{END, unpack_all};

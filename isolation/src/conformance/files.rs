@@ -101,6 +101,40 @@ pub(super) async fn directory_round_trip(subject: &Subject<'_>) -> Outcome {
     equal("an empty directory", back.join("empty").is_dir(), true)
 }
 
+#[cfg(unix)]
+fn set_mode(path: &std::path::Path, mode: u32) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+}
+
+#[cfg(not(unix))]
+fn set_mode(_: &std::path::Path, _: u32) -> std::io::Result<()> {
+    Ok(()) // the host has no such permissions
+}
+
+/// A directory that exists, such as `/tmp`, is also used by others.
+pub(super) async fn existing_directories(subject: &Subject<'_>) -> Outcome {
+    let environment = subject.environment().await?;
+    let directory = HostDirectory::new()?;
+    let [open, closed, back, out] = ["open", "closed", "back", "out"].map(|name| directory.0.join(name));
+    for (path, mode) in [(&open, 0o755), (&closed, 0o700), (&out, 0o751)] {
+        fs::create_dir(path)?;
+        set_mode(path, mode)?;
+    }
+    fs::write(closed.join("file"), "text")?;
+    let (usual, other) = (mode(&open)?, mode(&out)?);
+    for (source, target) in [(&open, "there"), (&closed, "there"), (&closed, "new")] {
+        let source = CopySource::Path(source.clone());
+        environment.copy_in(source, target).await?;
+    }
+    for (source, target, expected) in [("there", &back, usual), ("new", &out, other)] {
+        environment.copy_out(source, target).await?;
+        equal("the file", fs::read(target.join("file"))?, b"text".to_vec())?;
+        equal("the permissions", mode(target)?, expected)?;
+    }
+    Ok(())
+}
+
 pub(super) async fn specified_copies(subject: &Subject<'_>) -> Outcome {
     let directory = HostDirectory::new()?;
     let source = directory.file("setting", b"value")?;

@@ -257,6 +257,9 @@ const CHECKS: &[Check] = &[
     ("a copied directory comes back unchanged", |s| {
         Box::pin(files::directory_round_trip(s))
     }),
+    ("an existing directory keeps its permissions", |s| {
+        Box::pin(files::existing_directories(s))
+    }),
     ("copies of the specification exist", |s| {
         Box::pin(files::specified_copies(s))
     }),

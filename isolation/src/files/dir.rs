@@ -4,7 +4,7 @@
 //! by a link cannot lead an operation elsewhere.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{File, Metadata, Permissions};
+use std::fs::{File, FileTimes, Metadata, Permissions};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
@@ -246,6 +246,12 @@ impl Owner {
     pub(crate) fn gid(self) -> Option<Gid> {
         Some(Gid::from_raw(self.group))
     }
+}
+
+/// Gives a copied file the permissions and the time of the original.
+pub(super) fn set_attributes(file: &File, metadata: &Metadata) -> io::Result<()> {
+    file.set_permissions(metadata.permissions())?;
+    file.set_times(FileTimes::new().set_modified(metadata.modified()?))
 }
 
 #[cfg(test)]

@@ -39,14 +39,14 @@ impl Staging {
     pub(crate) async fn move_to(self, target: PathBuf) -> Result<()> {
         blocking(move || match only_entry(&self.path)? {
             // If the target is a link to a directory, the files go into that directory.
-            Some(entry) => put(
-                &entry,
-                &target
-                    .canonicalize()
-                    .ok()
-                    .filter(|real| real.is_dir())
-                    .unwrap_or(target),
-            ),
+            Some(entry) => {
+                let real = target.canonicalize().ok().filter(|real| real.is_dir());
+                match real {
+                    // The target keeps its permissions: it may be a directory of many programs.
+                    Some(real) if is_directory(&entry)? => put_all(&entry, &real),
+                    real => put(&entry, &real.unwrap_or(target)),
+                }
+            }
             None => Err(Error::not_found("the daemon sent an archive without files")),
         })
         .await
@@ -112,12 +112,23 @@ use super::remove_tree::remove_tree;
 #[cfg(not(unix))]
 use fs::remove_dir_all as remove_tree;
 
-fn merge(from: &Path, source: &fs::Metadata, to: &Path) -> Result<()> {
+fn is_directory(path: &Path) -> Result<bool> {
+    let meta = path.symlink_metadata();
+    meta.map(|meta| meta.is_dir())
+        .map_err(|e| Error::io("read", path, e))
+}
+
+fn put_all(from: &Path, to: &Path) -> Result<()> {
     let unreadable = |error| Error::io("list", from, error);
     for entry in fs::read_dir(from).map_err(unreadable)? {
         let name = entry.map_err(unreadable)?.file_name();
         put(&from.join(&name), &to.join(&name))?;
     }
+    Ok(())
+}
+
+fn merge(from: &Path, source: &fs::Metadata, to: &Path) -> Result<()> {
+    put_all(from, to)?;
     // The permissions are set last: no file can be created in a read-only directory.
     fs::set_permissions(to, source.permissions()).map_err(|e| Error::io("set the permissions of", to, e))
 }
@@ -164,6 +175,20 @@ mod tests {
             fs::create_dir_all(staging.path().join("top/deep")).unwrap();
             fs::write(staging.path().join("top/deep").join(name), content).unwrap();
             staging.move_to(target.clone()).await.unwrap();
+        }
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            let staging = Staging::beside(&target);
+            fs::create_dir_all(staging.path().join("top/deep")).unwrap();
+            for name in ["top", "top/deep"] {
+                let closed = fs::Permissions::from_mode(0o700);
+                fs::set_permissions(staging.path().join(name), closed).unwrap();
+            }
+            fs::set_permissions(&target, fs::Permissions::from_mode(0o1777)).unwrap();
+            staging.move_to(target.clone()).await.unwrap();
+            let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o7777;
+            assert_eq!((mode(&target), mode(&target.join("deep"))), (0o1777, 0o700));
         }
         assert_eq!(fs::read(target.join("deep/a")).unwrap(), b"3");
         assert_eq!(fs::read(target.join("deep/b")).unwrap(), b"2");

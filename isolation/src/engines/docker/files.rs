@@ -61,13 +61,19 @@ pub(super) async fn upload(
         }
         source @ CopySource::Bytes { .. } => source,
     };
+    // A directory that exists keeps its owner and its permissions, as with `docker cp`.
+    let is_there = match &source {
+        CopySource::Path(path) if path.is_dir() => whole || is_directory(container, root, name).await?,
+        _ => false,
+    };
     let pack = |source: &CopySource| match source {
         CopySource::Bytes { content, mode } => {
             archive::file(name, mode & 0o7777, content.clone()).map_err(to_error)
         }
-        CopySource::Path(path) => {
-            archive::pack(path.clone(), if whole { "." } else { name }).map_err(unreadable)
+        CopySource::Path(path) if is_there => {
+            archive::pack_contents(path.clone(), if whole { "." } else { name }).map_err(unreadable)
         }
+        CopySource::Path(path) => archive::pack(path.clone(), name).map_err(unreadable),
     };
     let used = container.id();
     let sent = match send(container, root, pack(&source)?).await {
@@ -75,6 +81,25 @@ pub(super) async fn upload(
         sent => sent,
     };
     sent.map_err(|error| not_extracted(error, target))
+}
+
+/// Whether a path below the directory `root` is a directory.
+async fn is_directory(container: &ContainerRef, root: &str, name: &str) -> Result<bool> {
+    let path = format!("{}/{name}", root.trim_end_matches('/'));
+    let containers = container.docker.containers();
+    let used = container.id();
+    let found = match containers.stat(used, &path).await {
+        Err(error) if container.is_renamed(used, &error).await => {
+            containers.stat(container.id(), &path).await
+        }
+        found => found,
+    };
+    match found {
+        Ok(stat) => Ok(stat.is_dir()),
+        // The upload reports a missing container.
+        Err(error) if error.is_not_found() => Ok(false),
+        Err(error) => Err(to_error(error)),
+    }
 }
 
 /// Extracts an archive in the directory `root`. Its paths begin with `target`, which messages name.

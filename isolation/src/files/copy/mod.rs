@@ -6,7 +6,7 @@
 //! a link that replaces a directory is not followed.
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File, FileTimes, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::CopySource;
-use super::dir::{Dir, Kind};
+use super::dir::{Dir, Kind, set_attributes};
 use crate::environment::id::random_hex;
 use crate::error::{Error, Result};
 
@@ -236,10 +236,9 @@ impl Entry<'_> {
     }
 
     fn special(&self, operation: &str) -> Error {
-        let path = self.directory.path_of(self.name);
         Error::invalid(format!(
             "cannot {operation} {}: it is a socket, a pipe or a device",
-            path.display()
+            self.directory.path_of(self.name).display()
         ))
     }
 
@@ -288,10 +287,10 @@ impl Copying<'_> {
     fn copy(&self, from: Entry<'_>, to: Entry<'_>, depth: usize) -> Result<()> {
         self.stop.check()?;
         match from.kind()? {
-            None => {
-                let path = from.directory.path_of(from.name);
-                Err(Error::not_found(format!("{} does not exist", path.display())))
-            }
+            None => Err(Error::not_found(format!(
+                "{} does not exist",
+                from.directory.path_of(from.name).display()
+            ))),
             Some(Kind::Directory) => self.copy_directory(from, to, depth),
             Some(Kind::File) => self.copy_file(from, to),
             Some(Kind::Link) => self.copy_link(from, to),
@@ -314,8 +313,7 @@ impl Copying<'_> {
                 "{path} is more than {DEEPEST} directories deep; copy an archive of it"
             )));
         }
-        let made = self.open_target(to)?;
-        let inside = made.metadata().map_err(|e| to.failed("inspect", e))?;
+        let (made, inside, was_there) = self.open_target(to)?;
         let top = self.top.or(Some((inside.dev(), inside.ino())));
         let below = Copying { top, ..*self };
         for name in source.names().map_err(|e| from.failed("list", e))? {
@@ -327,12 +325,20 @@ impl Copying<'_> {
         }
         // The permissions and the time are set last: no file can be created in a read-only
         // directory, and each new file changes the time.
-        set_attributes(made.as_file(), &metadata).map_err(|e| to.failed("set the permissions of", e))
+        // A top that was there may be a directory of many programs, and of another user.
+        let set = match was_there && depth == 0 {
+            true if inside.mode() & 0o300 == 0o300 => Ok(()),
+            true => made.set_mode(inside.mode() & 0o7777),
+            false => set_attributes(made.as_file(), &metadata),
+        };
+        set.map_err(|e| to.failed("set the permissions of", e))
     }
 
-    /// Creates or opens a target directory. A link is replaced, because it could lead to any place.
-    fn open_target(&self, to: Entry<'_>) -> Result<Dir> {
-        match to.kind()? {
+    /// Creates or opens a target directory; returns also what it was, and whether it was there. A
+    /// link is replaced, because it could lead to any place.
+    fn open_target(&self, to: Entry<'_>) -> Result<(Dir, fs::Metadata, bool)> {
+        let kind = to.kind()?;
+        match kind {
             None | Some(Kind::Directory) => {}
             Some(Kind::Link) => {
                 let removed = to.directory.remove_file(to.name);
@@ -347,12 +353,12 @@ impl Copying<'_> {
         }
         let made = to.directory.make_directory(to.name);
         let made = made.map_err(|e| to.failed("create the directory", e))?;
-        let mode = made.metadata().map_err(|e| to.failed("inspect", e))?.mode();
-        if mode & 0o300 != 0o300 {
+        let meta = made.metadata().map_err(|e| to.failed("inspect", e))?;
+        if meta.mode() & 0o300 != 0o300 {
             // If it belongs to another user, the creation of the first file reports that.
-            let _ = made.set_mode(mode & 0o7777 | 0o700);
+            let _ = made.set_mode(meta.mode() & 0o7777 | 0o700);
         }
-        Ok(made)
+        Ok((made, meta, kind == Some(Kind::Directory)))
     }
 
     fn copy_file(&self, from: Entry<'_>, to: Entry<'_>) -> Result<()> {
@@ -384,11 +390,6 @@ impl Copying<'_> {
             made.map_err(|e| to.failed("create the link", e))
         })
     }
-}
-
-fn set_attributes(file: &File, metadata: &fs::Metadata) -> io::Result<()> {
-    file.set_permissions(metadata.permissions())?;
-    file.set_times(FileTimes::new().set_modified(metadata.modified()?))
 }
 
 #[cfg(test)]

@@ -64,6 +64,26 @@ fn copied_tree_keeps_content_modes_times_and_links() {
     }
 }
 
+/// A copy of a closed directory into `/tmp` closed `/tmp` for every other user.
+#[test]
+fn directory_that_exists_keeps_its_permissions() {
+    let files = Files::new();
+    fs::create_dir_all(files.at("from/deep")).unwrap();
+    fs::create_dir_all(files.at("to/deep")).unwrap();
+    for (name, mode) in [("from", 0o700), ("from/deep", 0o711), ("to/deep", 0o755)] {
+        set_mode(&files.at(name), mode);
+    }
+    let mode = |name: &str| fs::metadata(files.at(name)).unwrap().mode() & 0o7777;
+    for kept in [0o1777, 0o755, 0o555] {
+        set_mode(&files.at("to"), kept);
+        files.copy("from", "to").unwrap();
+        assert_eq!((mode("to"), mode("to/deep")), (kept, 0o711));
+    }
+    set_mode(&files.at("to"), 0o755);
+    files.copy("from", "new").unwrap();
+    assert_eq!(mode("new"), 0o700);
+}
+
 #[test]
 fn link_in_the_target_is_replaced_not_followed() {
     let files = Files::new();
