@@ -35,8 +35,8 @@ pub fn pack(source: impl Into<PathBuf>, name: impl AsRef<Path>) -> Result<Upload
     Ok(packing(move |builder| append(builder, &source, &name)))
 }
 
-/// Packs everything in a directory, without an entry for the directory itself: one that exists where
-/// the archive is unpacked keeps its owner and its permissions.
+/// Packs everything in a directory, without an entry for the directory itself: one that exists
+/// where the archive is unpacked keeps its owner and its permissions.
 ///
 /// `name` is the name of the directory in the archive. The rest is as with [`pack`].
 ///

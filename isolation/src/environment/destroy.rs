@@ -20,11 +20,11 @@ impl Shared {
             self.report("destroy the environment", self.name(), unused)
                 .await?;
         }
-        self.destroy_now().await
+        self.destroy_anyway().await
     }
 
     /// Destroys it although others may have its network: they are destroyed, too.
-    pub(crate) async fn destroy_now(&self) -> Result<()> {
+    pub(crate) async fn destroy_anyway(&self) -> Result<()> {
         if self.status() == Status::Destroyed {
             return Ok(());
         }

@@ -26,7 +26,7 @@ impl Manager {
         loop {
             while destroying.len() < AT_ONCE {
                 let Some(shared) = left.next() else { break };
-                destroying.spawn(async move { shared.destroy_now().await });
+                destroying.spawn(async move { shared.destroy_anyway().await });
             }
             match destroying.join_next().await {
                 None => break,

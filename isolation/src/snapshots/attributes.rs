@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::entry::Bytes;
+use super::bytes::Bytes;
 
 /// Extended attributes: their names and values.
 pub type Attributes = BTreeMap<Bytes, Bytes>;

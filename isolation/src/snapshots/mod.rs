@@ -28,6 +28,7 @@
 mod activation;
 pub(crate) mod archive_entries;
 mod attributes;
+mod bytes;
 mod carried;
 mod clone_tree;
 mod contents;
@@ -62,6 +63,7 @@ mod xattrs;
 use crate::error::{Error, Result};
 
 pub use attributes::Attributes;
+pub use bytes::Bytes;
 pub(crate) use carried::{begin as begin_carried, complete as complete_carried};
 pub(crate) use clone_tree::{Seen, clone_tree, clone_tree_with};
 pub use contents::{Contents, PartKind};
@@ -71,7 +73,7 @@ pub use diff::{Change, ConfigurationChange, FileChange, SnapshotDifference};
 pub use digest::Digest;
 pub(crate) use directory_in::View;
 pub(crate) use directory_out::{Differing, not_created};
-pub use entry::{Bytes, Entry, EntryKind, TreePath};
+pub use entry::{Entry, EntryKind, TreePath};
 pub(crate) use image_config::image_config;
 pub(crate) use image_layer::{Measured, file_header};
 pub use left_out::LeftOut;

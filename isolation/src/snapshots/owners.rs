@@ -1,7 +1,7 @@
 //! The users of an environment, as this machine has them.
 
 use super::attributes::Attributes;
-use super::entry::Bytes;
+use super::bytes::Bytes;
 
 /// The user of files whose user is unknown.
 const NOBODY: u32 = 65_534;

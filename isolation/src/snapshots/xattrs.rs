@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io;
 
 use super::attributes::Attributes;
-use super::entry::Bytes;
+use super::bytes::Bytes;
 
 /// Those that can be written again: of users, of programs, and access lists.
 #[cfg(target_os = "linux")]

@@ -86,8 +86,8 @@ fn measured(words: &[String], tree: &Path) -> Result<u64> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let mut child = command.spawn().map_err(failed)?;
-    // Programs inside can cause an error for each file. The size is one line, for which the pipe has
-    // room meanwhile.
+    // Programs inside can cause an error for each file. The size is one line, for which the pipe
+    // has room meanwhile.
     let why = beginning(child.stderr.take()).map_err(failed)?;
     let text = beginning(child.stdout.take()).map_err(failed)?;
     child.wait().map_err(failed)?;

@@ -9,8 +9,8 @@
 //!   main/                 with a main process: its output, how it began and how it ended, inside
 //!                         /dev/isolation-main
 //!   filter                the system calls that are rejected
-//!   hosts                 /etc/hosts of an environment with a shared network and a root that can only
-//!                         be read
+//!   hosts                 /etc/hosts of an environment with a shared network and a root that
+//!                         can only be read
 //!   network.json          which network it has, its names there, and its ports
 //!   users                 user 1 of the environment, as this machine has it, if an ordinary user
 //!                         has made an environment with several users

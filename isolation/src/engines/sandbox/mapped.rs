@@ -40,8 +40,8 @@ impl Identity {
     pub(super) fn map(self, process: u32) -> Result<bool> {
         match self {
             Self::Caller => return Ok(false),
-            // Its owner has made the namespace. Root itself may map its users only with a capability
-            // that it does not have in a container.
+            // Its owner has made the namespace. Root itself may map its users only with a
+            // capability that it does not have in a container.
             Self::Range { first } => {
                 let owner = self.outside(0, 0);
                 as_owner(owner, || {

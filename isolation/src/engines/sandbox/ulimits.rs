@@ -1,8 +1,8 @@
 //! Limits of each process (ulimits).
 //!
 //! The first process has them, and every command inherits them: the program `prlimit` starts
-//! `bwrap`. A few would end the first process, or would keep it from starting commands: the shell of
-//! each command sets these.
+//! `bwrap`. A few would end the first process, or would keep it from starting commands: the shell
+//! of each command sets these.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -259,7 +259,7 @@ fn list_that_repeats_a_chunk_is_refused_at_once() {
     assert!(error.to_string().contains("is not in order"), "{error}");
 }
 
-/// Whoever could write there could add a snapshot that is not marked as foreign.
+/// A user that could write there could add a snapshot that is not marked as foreign.
 #[test]
 fn store_with_a_part_of_others_is_refused() {
     let (home, _files, store, _) = one(b"content");
@@ -326,7 +326,7 @@ fn links_and_pipes_are_no_files_of_a_store() {
 }
 
 #[test]
-fn sizes_of_a_foreign_manifest_are_added_without_overflow() {
+fn sizes_of_a_foreign_manifest_do_not_overflow() {
     let (_home, _files, store, snapshot) = one(b"content");
     let mut manifest = snapshot.manifest;
     manifest.parts[0].bytes = u64::MAX;
