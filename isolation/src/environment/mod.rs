@@ -292,8 +292,9 @@ impl Environment {
 
     /// Copies a file or directory in. `target` is the path of the copy; missing parent directories
     /// are created. A file replaces a file, a directory is merged into a directory. Permissions are
-    /// kept, also those of the directory `target` if it exists. If `source` is a link, its target is
-    /// copied; links inside a directory are copied as links. Sockets, pipes and devices are rejected.
+    /// kept, also those of the directory `target` if it exists. If `source` is a link, its target
+    /// is copied; links inside a directory are copied as links. Sockets, pipes and devices are
+    /// rejected.
     pub async fn copy_in(&self, source: CopySource, target: &str) -> Result<()> {
         self.shared().copy_in(source, target).await
     }

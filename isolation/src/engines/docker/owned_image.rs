@@ -45,7 +45,8 @@ pub(super) async fn remove(
             return Ok(false);
         }
         until_no_container(docker, id, began).await?;
-        // Before the last attempt, too: the process that removes the image after it removes the note.
+        // Before the last attempt, too: the process that removes the image after it removes the
+        // note.
         note(docker, name, state)?;
         is_alone = true;
     }
