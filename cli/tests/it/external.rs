@@ -39,7 +39,7 @@ impl Place {
     }
 
     /// `isolate serve` of the engine `basic`.
-    fn itself(&self) -> ExternalEngine {
+    pub(crate) fn itself(&self) -> ExternalEngine {
         self.served("basic")
     }
 

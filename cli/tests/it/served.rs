@@ -1,12 +1,15 @@
-//! `isolate serve` of the engine `virtualenv`, and requests about forks, snapshots and packages.
+//! `isolate serve` of the engine `virtualenv`, requests about forks, snapshots and packages, and the
+//! migration of an environment of another program.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command as Process, Stdio};
 use std::sync::Arc;
 
+use isolation::engines::basic::BasicEngine;
 use isolation::packages::PackageManager;
 use isolation::{
-    Command, Engine, EngineChoice, EnvironmentSpec, ErrorKind, Feature, ForkOptions, conformance,
+    Command, Destination, Engine, EngineChoice, EnvironmentSpec, ErrorKind, Feature, ForkOptions, Manager,
+    MigrateOptions, Registry, conformance,
 };
 use serde_json::{Value, json};
 
@@ -205,4 +208,32 @@ fn client_forks_saves_and_restores() {
     drop(client.child.stdin.take());
     assert!(client.child.wait().unwrap().success());
     assert_eq!(place.left(), 0, "something is left");
+}
+
+/// An external engine reads no owners, so only copies carry the files.
+#[tokio::test]
+async fn files_of_an_external_engine_are_copied() {
+    let place = Place::new();
+    let mut registry = Registry::new();
+    registry.register(place.itself()).unwrap();
+    registry.register(BasicEngine::below(place.base.path())).unwrap();
+    let manager = Manager::new(registry);
+    let choice = EngineChoice::Named("other".into());
+    let source = manager.create(&choice, EnvironmentSpec::default());
+    let source = source.await.unwrap();
+    let make = "mkdir -p work/deep && echo moved >work/deep/file";
+    let made = source.run(Command::shell(make)).await.unwrap();
+    assert!(made.exit.success(), "{}", made.stderr_text());
+    let options = MigrateOptions {
+        directory: Some("/work".to_owned()),
+        ..MigrateOptions::default()
+    };
+    let migrated = manager
+        .migrate(&source, &Destination::engine("basic"), options)
+        .await
+        .unwrap();
+    let lost = format!("{:?}", migrated.plan.lost);
+    assert!(lost.contains("the owners of the files"), "{lost}");
+    let read = migrated.environment.run(Command::new(["cat", "deep/file"]));
+    assert_eq!(read.await.unwrap().stdout_text(), "moved\n");
 }

@@ -52,3 +52,17 @@ fn exit_code(layout: &Layout) -> Option<i32> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::environment::id::EnvironmentId;
+
+    #[test]
+    fn main_process_without_an_end_has_no_exit_code() {
+        let base = tempfile::tempdir().unwrap();
+        let directory = Directory::create(NAME, base.path(), &EnvironmentId::random()).unwrap();
+        let layout = Layout::existing(&directory);
+        assert_eq!(exit_code(&layout), None);
+    }
+}

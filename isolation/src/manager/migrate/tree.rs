@@ -225,6 +225,20 @@ mod tests {
     use super::*;
 
     #[tokio::test]
+    async fn directory_of_an_environment_is_removed() {
+        let base = tempfile::tempdir().unwrap();
+        let mut registry = crate::Registry::new();
+        registry.register(basic::BasicEngine::below(base.path())).unwrap();
+        let manager = crate::Manager::new(registry);
+        let made = manager.create(&crate::EngineChoice::Auto, crate::EnvironmentSpec::default());
+        let environment = made.await.unwrap();
+        let root = PathBuf::from(seen(&environment, &Side::host()).await.unwrap());
+        fs::create_dir_all(root.join(".venv/lib")).unwrap();
+        remove(&environment, VIRTUAL).await.unwrap();
+        assert!(root.is_dir() && !root.join(VIRTUAL).exists());
+    }
+
+    #[tokio::test]
     async fn temporary_and_compiled_files_stay_behind() {
         let directory = tempfile::tempdir().unwrap();
         let files = directory.path();
