@@ -1,5 +1,5 @@
-//! `isolate serve` of the engine `virtualenv`, requests about forks, snapshots and packages, and the
-//! migration of an environment of another program.
+//! `isolate serve` of the engine `virtualenv`, requests about forks, snapshots and packages, and
+//! the migration of an environment of another program.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Command as Process, Stdio};
