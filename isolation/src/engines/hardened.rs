@@ -6,7 +6,7 @@ use crate::spec::mount::Mount;
 use crate::spec::network::NetworkMode;
 use crate::spec::security::SecurityProfile;
 
-/// The user of the hardened profile if the image has none: `nobody`.
+/// The user `nobody`, which the hardened profile uses if the image does not name a user.
 pub(crate) const NOBODY: &str = "65534:65534";
 
 /// The directory for temporary files, which is in memory if the root file system is read-only.

@@ -41,7 +41,7 @@ impl Shared {
     ///
     /// # Errors
     ///
-    /// If others have its network for longer: without it they have none.
+    /// If other environments still use its network after that: they would lose their network.
     pub(super) async fn until_network_is_unused(&self) -> Result<()> {
         let began = Instant::now();
         loop {

@@ -118,8 +118,8 @@ pub struct SecuritySpec {
     #[serde(skip_serializing_if = "is_default")]
     pub drop_capabilities: Vec<String>,
     /// Whether a process can gain privileges, for example with `sudo` and other set-user-ID
-    /// programs. On docker, a command of root has no kernel capabilities without it if the user of
-    /// the container is another one.
+    /// programs. On Docker 20.10, a command of root has no kernel capabilities without it if the
+    /// user of the container is another one.
     #[serde(skip_serializing_if = "is_default")]
     pub allow_new_privileges: bool,
     /// The seccomp filter instead of the engine's: `unconfined`, or a profile as JSON.

@@ -131,7 +131,7 @@ async fn services_reach_each_other_by_name() {
     }
     let details = web.inspect().await.unwrap().details;
     assert_eq!(details["network"], "that of the group shop");
-    // Others have none of it.
+    // Environments outside the group see neither the network nor its names.
     let network = printed(client, NETWORK).await;
     let stranger = fixture.environment().await;
     for other in [group.get("alone").unwrap(), &stranger] {

@@ -23,7 +23,7 @@ async fn obstacle(fixture: &WithImage) -> Option<(Feature, &'static str)> {
     missing.map(|limit| (limit, "the profile hardened needs this limit"))
 }
 
-/// The error of a system call in perl: 0 if there is none.
+/// The error number of a system call in perl; 0 after success.
 async fn errno(environment: &Environment, call: libc::c_long, arguments: &str) -> i32 {
     let script = format!("$r = syscall({call}, {arguments}); print $r < 0 ? $!+0 : 0");
     let output = environment

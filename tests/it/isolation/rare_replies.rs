@@ -115,7 +115,7 @@ async fn opened_environment_has_the_mounts_of_others() {
     let environment = create(&manager, with_mounts).await.unwrap();
     let opened = on(&fake).open(environment.id().as_str()).await.unwrap();
     opened.destroy().await.unwrap();
-    // The volume belongs to nobody's environment.
+    // The test has created the volume, so it stays.
     assert_eq!(docker.volumes().list().await.unwrap().len(), 1);
     docker.volumes().remove(volume.on_daemon()).await.unwrap();
     drop(environment);

@@ -239,3 +239,33 @@ async fn kept_one_with_copies_to_memory_must_be_started() {
         subject.until_nothing_is_left(&prefix).await;
     }
 }
+
+/// A copy of a closed directory into `/tmp` in memory closed it for every other user.
+#[tokio::test]
+async fn directory_in_memory_keeps_its_permissions() {
+    for subject in engines() {
+        let (manager, _) = manager(&subject);
+        let directory = tempfile::tempdir().unwrap();
+        let tree = directory.path().join("tree");
+        fs::create_dir_all(tree.join("deep")).unwrap();
+        for name in ["file", ".hidden", "..twice", "deep/file"] {
+            fs::write(tree.join(name), "x").unwrap();
+        }
+        fs::set_permissions(&tree, fs::Permissions::from_mode(0o700)).unwrap();
+        let mounts = vec![tmpfs("/mem")];
+        let environment = active(&manager, EnvironmentSpec { mounts, ..spec() }).await;
+        sh(&environment, "mkdir /mem/deep; chown 5:6 /mem; chmod 1777 /mem").await;
+        for _ in 0..2 {
+            let source = CopySource::Path(tree.clone());
+            environment.copy_in(source, "/mem").await.unwrap();
+        }
+        let seen = sh(
+            &environment,
+            "stat -c '%a %u %g' /mem; cd /mem; find . -type f | sort",
+        )
+        .await;
+        let expected = "1777 5 6\n./..twice\n./.hidden\n./deep/file\n./file";
+        assert_eq!(seen, expected, "{}", subject.name);
+        environment.destroy().await.unwrap();
+    }
+}

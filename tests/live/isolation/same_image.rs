@@ -130,7 +130,8 @@ async fn image_is_the_same_on_both_engines() {
             subject.name
         );
         let mut with_root = of(&image);
-        // A command of root in a container of another user has no kernel capability otherwise.
+        // On 20.10, a command of root in a container of another user has no kernel capability
+        // otherwise.
         with_root.security.allow_new_privileges = true;
         let (inside, container) = (active(&here, of(&image)).await, active(&there, with_root).await);
         let (found, expected) = (seen(&inside).await, seen(&container).await);

@@ -30,7 +30,12 @@ from=$1 to=$2
 case $to in */*) mkdir -p "${to%/*}/" || exit ;; esac
 if [ -d "$from" ]; then
   if [ -e "$to" ] && [ ! -d "$to" ]; then exit 3; fi
-  if [ ! -d "$to" ]; then cp -a "$from" "$to"; else cp -a "$from/." "$to/"; fi
+  if [ ! -d "$to" ]; then cp -a "$from" "$to"; exit; fi
+  # Not "$from/.": a directory that exists keeps its owner and its permissions.
+  for entry in "$from"/* "$from"/.[!.]* "$from"/..?*; do
+    [ -e "$entry" ] || [ -L "$entry" ] || continue
+    cp -a "$entry" "$to/" || exit
+  done
 else
   if [ -d "$to" ] && [ ! -L "$to" ]; then exit 3; fi
   if [ -L "$to" ] || [ -p "$to" ] || [ -S "$to" ]; then rm -f "$to"; fi

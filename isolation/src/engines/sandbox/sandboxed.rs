@@ -78,7 +78,7 @@ impl Sandboxed {
         &self.hostname
     }
 
-    /// What it is, with what its profile means.
+    /// The specification of the environment, with the defaults of its security profile.
     pub(super) fn spec(&self) -> &EnvironmentSpec {
         &self.spec
     }
