@@ -1,4 +1,3 @@
-use strict;
 use Socket qw(:DEFAULT inet_pton pack_sockaddr_in6);
 
 my ($address, $port) = @ARGV;
@@ -8,17 +7,6 @@ my $target = $family == AF_INET ? pack_sockaddr_in($port, $host) : pack_sockaddr
 socket(my $connection, $family, SOCK_STREAM, 0) or die "no socket: $!\n";
 connect($connection, $target) or die "no connection: $!\n";
 $SIG{PIPE} = 'IGNORE';
-
-sub copy {
-	my ($from, $to) = @_;
-	while (sysread $from, my $piece, 65536) {
-		while (length $piece) {
-			my $count = syswrite $to, $piece;
-			defined $count or return;
-			substr($piece, 0, $count) = '';
-		}
-	}
-}
 
 defined(my $up = fork) or die "no process: $!\n";
 if (!$up) {

@@ -28,7 +28,7 @@ const LISTEN: &str = include_str!("listen.sh");
 const LISTEN_IN_PYTHON: &str = include_str!("listen.py");
 
 /// The same in Perl.
-const LISTEN_IN_PERL: &str = include_str!("listen.pl");
+const LISTEN_IN_PERL: &str = concat!(include_str!("copy.pl"), include_str!("listen.pl"));
 
 /// Writes standard input to the pipe `$1`, with the `cat` of the BusyBox `$2` if it is not empty.
 const WRITE: &str = "exec $2 cat >\"$1\"";

@@ -22,7 +22,7 @@ const CONNECT: &str = include_str!("connect.sh");
 const CONNECT_IN_PYTHON: &str = include_str!("connect.py");
 
 /// The same in Perl.
-const CONNECT_IN_PERL: &str = include_str!("connect.pl");
+const CONNECT_IN_PERL: &str = concat!(include_str!("copy.pl"), include_str!("connect.pl"));
 
 /// Succeeds if a program of the image can do this.
 pub(super) const CAN_CONNECT: &str = "\

@@ -1,4 +1,3 @@
-use strict;
 use POSIX qw(mkfifo);
 use Socket;
 
@@ -8,17 +7,6 @@ $SIG{PIPE} = 'IGNORE';
 
 sub say_line {
 	syswrite STDOUT, "$_[0]\n";
-}
-
-sub copy {
-	my ($from, $to) = @_;
-	while (sysread $from, my $piece, 65536) {
-		while (length $piece) {
-			my $count = syswrite $to, $piece;
-			defined $count or return;
-			substr($piece, 0, $count) = '';
-		}
-	}
 }
 
 sub up {
