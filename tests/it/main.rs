@@ -66,6 +66,7 @@ mod replay {
     mod cluster; // swarms of more than one engine
     mod faults; // every scenario on connections that are cut, stalled or refused
     mod foreign_clients; // recordings of programs that are not ours
+    mod isolation; // the scenarios of the docker engine of `isolation`
     mod podman_differences; // every difference that engine-api/PODMAN.md lists is recorded
     mod recordings; // every operation is recorded, and our types lose no key
     mod scenarios; // every scenario, from each engine it was recorded on

@@ -49,3 +49,29 @@ macro_rules! run_live {
 }
 
 tests::for_each_scenario!(live);
+
+macro_rules! live_isolation {
+    ($($module:ident { $($name:ident)* })*) => {$(
+        mod $module {
+            $(#[tokio::test]
+            async fn $name() {
+                let _alone = super::ALONE.lock().await;
+                let name = concat!("isolation/", stringify!($module), "/", stringify!($name));
+                let outcome = super::Scenario::new(name).live(|connector| async move {
+                    let docker = super::Docker::with_connector(connector);
+                    Ok(tests::scenarios::isolation::$module::$name(docker).await?)
+                });
+                if let Err(error) = outcome.await {
+                    panic!("{}", tests::chain(&error));
+                }
+            })*
+        }
+    )*};
+}
+
+/// The scenarios of the docker engine of `isolation`.
+mod isolation {
+    use super::{ALONE, Docker, Scenario};
+
+    tests::for_each_isolation_scenario!(live_isolation);
+}

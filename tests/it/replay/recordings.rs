@@ -59,6 +59,9 @@ fn every_recording_names_its_scenario() {
     let mut replayed = BTreeSet::from([cluster::MANAGER, cluster::SECOND, cluster::LOCKED]);
     replayed.extend(tests::for_each_slow_scenario!(names));
     replayed.extend(tests::for_each_scenario!(names));
+    let isolation = tests::for_each_isolation_scenario!(names);
+    let isolation: Vec<_> = isolation.map(|name| format!("isolation/{name}")).into();
+    replayed.extend(isolation.iter().map(String::as_str));
     for (file, recording) in recordings() {
         let name = recording.meta.scenario.as_str();
         assert!(replayed.contains(name), "{file}: no test replays {name:?}");

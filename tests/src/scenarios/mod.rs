@@ -16,6 +16,7 @@ pub mod differences;
 pub mod distribution;
 pub mod exec;
 pub mod images;
+pub mod isolation;
 pub mod networks;
 pub mod patience;
 pub mod plugins;

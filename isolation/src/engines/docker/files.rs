@@ -274,7 +274,7 @@ async fn real_parent(container: &ContainerRef, mounts: &MountTable, path: &str) 
         match stat.filter(|stat| stat.is_symlink() && !stat.link_target.is_empty()) {
             None => found = next,
             Some(_) if links == LINKS => {
-                return Err(Error::invalid(format!("the links at {path} form a circle")));
+                return Err(circle(path));
             }
             Some(stat) => {
                 links += 1;
@@ -318,15 +318,34 @@ async fn find(container: &ContainerRef, source: &str) -> Result<(String, PathSta
     for _ in 0..LINKS {
         let (containers, at) = (container.docker.containers(), path.as_str());
         let stat = |name: String| async move { containers.stat(&name, at).await };
-        let stat = container.call(stat).await;
-        let stat = stat.map_err(|error| absent(error, source))?;
+        let stat = match container.call(stat).await {
+            Ok(stat) => stat,
+            Err(error) => return Err(explained(container, &path, error, source).await),
+        };
         if !stat.is_symlink() || stat.link_target.is_empty() {
             return Ok((path, stat));
         }
         let parent = path.rsplit_once('/').map_or("/", |(parent, _)| parent);
         path = super::paths::resolve(parent, &stat.link_target)?;
     }
-    Err(Error::invalid(format!("the links at {source} form a circle")))
+    Err(circle(source))
+}
+
+fn circle(path: &str) -> Error {
+    Error::invalid(format!("the links at {path} form a circle"))
+}
+
+/// The error of a `HEAD` request with the message of the daemon, which only a `GET` request gets.
+async fn explained(container: &ContainerRef, path: &str, error: engine_api::Error, source: &str) -> Error {
+    if error.status() != Some(500) {
+        return absent(error, source);
+    }
+    let read = |name: String| async move { container.docker.containers().download(&name, path).await };
+    match container.call(read).await {
+        Err(error) if error.message().is_some_and(|text| text.contains("too many l")) => circle(source),
+        Err(error) => absent(error, source),
+        Ok(_) => to_error(error),
+    }
 }
 
 /// The reply to a HEAD request has no message, so a 404 means that the path does not exist. A

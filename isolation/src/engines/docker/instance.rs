@@ -215,7 +215,9 @@ impl Instance for DockerInstance {
             let (containers, id) = (docker.containers(), self.container.id());
             // It kills a paused container only after seconds. This one may not be paused.
             let resumed = self.container.podman && containers.unpause(id).await.is_ok();
+            self.launcher.set_removing(true);
             if let Err(error) = remove::remove_made(docker, id, made_id).await {
+                self.launcher.set_removing(false);
                 let refused = dependents::are_cause(&error);
                 let error = dependents::removal_error(docker, error).await;
                 if !refused {

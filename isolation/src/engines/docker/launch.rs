@@ -90,6 +90,13 @@ impl Launcher {
         }
     }
 
+    /// Sets whether the container is being removed.
+    pub(super) fn set_removing(&self, removing: bool) {
+        if let Some(made) = &self.made {
+            made.owner.set_removing(removing);
+        }
+    }
+
     /// Starts the container.
     pub(super) async fn start(&self) -> Result<()> {
         if let Some(made) = self.made.as_ref().filter(|_| self.is_started_by_init()) {

@@ -66,7 +66,8 @@ pub struct DockerSettings {
     /// environment, so that a recording of them can be replayed. A command shell then separates the
     /// output of commands by marks that a command could print on purpose, and starts a command that
     /// was sent to a paused container when the container is resumed. Commands that run at the same
-    /// time may get each other's marks in a replay, which then fails.
+    /// time may get each other's marks in a replay, which then fails. Copies to and from places
+    /// that the daemon does not see cannot be replayed.
     pub repeatable_commands: bool,
     /// Whether the size of files is measured where the daemon does not enforce a disk limit. The
     /// measurements are requests at times of their own, which a recording cannot repeat.

@@ -36,7 +36,9 @@ impl Marks {
             Self::Random => Mark::random(),
             Self::Counted { id, count } => {
                 let number = count.fetch_add(1, Ordering::Relaxed) + 1;
-                Mark(format!("{id}-{number}"))
+                // The dot is no part of a word: a recording has a placeholder for the ID also after
+                // output that ends without a newline.
+                Mark(format!(".{id}-{number}"))
             }
         }
     }
@@ -172,7 +174,7 @@ mod tests {
     #[test]
     fn counted_marks_contain_the_environment() {
         let marks = Marks::counted("0123456789abcdef");
-        let numbered = [1, 2].map(|number| format!("0123456789abcdef-{number}"));
+        let numbered = [1, 2].map(|number| format!(".0123456789abcdef-{number}"));
         assert_eq!([marks.next(), marks.next()].map(|mark| mark.0), numbered);
         assert!(marks.repeat() && !Marks::Random.repeat());
     }

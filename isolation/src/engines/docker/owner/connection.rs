@@ -39,6 +39,9 @@ struct Held {
     /// Dropped at the intended end of the connection. The task that reads the connection ends then:
     /// old daemons never close a connection whose input has ended after its container.
     intended_end: Option<oneshot::Sender<Infallible>>,
+    /// Whether the container is being removed, which ends the connection. If the removal is
+    /// refused, the connection goes on.
+    removing: bool,
     /// Counts connections and their intended ends.
     number: u64,
 }
@@ -110,7 +113,13 @@ impl OwnerConnection {
         held.number += 1;
         held.input = Some(input);
         held.intended_end = None;
+        held.removing = false;
         held.number
+    }
+
+    /// Sets whether the container is being removed: the end of the connection is no news then.
+    pub(in crate::engines::docker) fn set_removing(&self, removing: bool) {
+        self.held().removing = removing;
     }
 
     /// The end of the connection is intended from now on: the container is being ended or started.
@@ -153,7 +162,10 @@ impl OwnerConnection {
             }
             let current = || {
                 let held = held.upgrade();
-                held.is_some_and(|held| held.lock().unwrap_or_else(PoisonError::into_inner).number == number)
+                held.is_some_and(|held| {
+                    let held = held.lock().unwrap_or_else(PoisonError::into_inner);
+                    held.number == number && !held.removing
+                })
             };
             // A daemon that is restarted does not answer for a while.
             let mut pause = SHORTEST_PAUSE;

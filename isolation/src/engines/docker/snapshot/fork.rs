@@ -255,3 +255,14 @@ impl DockerEngine {
         Ok(made)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn value_in_an_instruction_is_quoted() {
+        assert_eq!(quoted(r#"a "b" $c\ d"#), r#""a \"b\" \$c\\ d""#);
+        assert_eq!(quoted(""), "\"\"");
+    }
+}
