@@ -17,8 +17,8 @@ pub(crate) struct NetworkOptions {
     /// Publish all ports that the image declares; the engine chooses the ports of the host
     #[arg(long, short = 'P')]
     publish_all: bool,
-    /// Network of the environment: an existing one by its name, or none; may be repeated, then it
-    /// is on all of them, and the first one has the default route
+    /// Network of the environment: an existing one by its name, bridge for access to the internet,
+    /// or none; may be repeated, then it is on all of them, and the first one has the default route
     #[arg(long, value_name = "NETWORK")]
     network: Vec<String>,
     /// Name of the environment on its networks; may be repeated

@@ -63,9 +63,10 @@ pub struct CapabilityValues {
     /// image decides which of them exist.
     pub package_managers: Vec<String>,
     /// The networks that an environment can have: those of [`NetworkMode`](crate::NetworkMode), or
-    /// `host` for the network of this machine. On an engine without the feature
-    /// [`Networks`](crate::Feature::Networks) that has `private` and `environment`, private networks
-    /// of the members of a group are one network, on which they reach each other by their aliases.
+    /// `host` for the network of this machine, or `bridge` for access to the internet without that
+    /// of this machine. On an engine without the feature [`Networks`](crate::Feature::Networks) that
+    /// has `private` and `environment`, private networks of the members of a group are one network,
+    /// on which they reach each other by their aliases.
     pub network_modes: Vec<String>,
     /// How a disk limit is kept. It is unknown if the engine finds it out for an environment; the
     /// state of the environment then shows it.

@@ -14,6 +14,8 @@ mod group_network; // services of a group reach each other
 mod hardened; // the profile hardened
 mod image_lock; // the lock of an environment with an image
 mod images; // images without a daemon
+mod internet; // the network bridge
+mod internet_shared; // the network bridge of several environments, and of other users
 mod isolation_inside; // what cannot be seen and done from inside
 mod layouts; // layouts of OCI and of `docker save`
 mod main_process; // the program of an image

@@ -23,6 +23,9 @@ pub(super) const INNER_INFO: &str = "4";
 /// The descriptor of the filter of system calls.
 pub(super) const FILTER: &str = "5";
 
+/// The descriptor of the pipe that a first process in a network with access to the internet holds.
+pub(super) const ALIVE: &str = "6";
+
 /// The files of `/proc` that tell about the kernel of this machine. A hardened environment cannot
 /// read them.
 const HIDDEN: [&str; 6] = [

@@ -44,7 +44,12 @@ impl SandboxInstance {
         let given = command.user.as_deref().or(self.spec.user.as_deref());
         let of_image = self.sandbox.defaults.user.as_deref();
         let user = given.or_else(|| rights::default_user(&self.spec.security, of_image));
-        let options = kernel_capabilities::dropped(&self.spec.security, self.sandbox.layout.identity());
+        let dropped = |security| kernel_capabilities::dropped(security, self.sandbox.layout.identity());
+        let options = match dropped(&self.spec.security) {
+            // The first process has no others, and passes on none.
+            none if none.is_empty() => none,
+            _ => dropped(&self.sandbox.spec().security),
+        };
         let user = match user {
             Some(user) => user.to_owned(),
             None if options.is_empty() => return Ok(None),

@@ -13,6 +13,10 @@ use crate::error::{Error, Result};
 /// The flag of a descriptor that closes when a program is started, in `/proc`.
 const CLOSES: u32 = 0o2_000_000;
 
+/// The variable with which bash does not read the start files of the user: it takes one whose input
+/// is a socket for one of a remote login, unless another shell has started it.
+pub(super) const NO_START_FILES: [(&str, &str); 1] = [("SHLVL", "1")];
+
 /// The shell that can close what would be inherited, and the redirections that do it.
 pub(super) fn closing() -> Result<(&'static str, String)> {
     closing_of(&inherited(Path::new("/proc/self/fdinfo"))?)
@@ -65,6 +69,25 @@ fn flags(info: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn shell_with_a_socket_reads_no_start_file() {
+        let home = tempfile::tempdir().unwrap();
+        fs::write(home.path().join(".bashrc"), "echo read >&2\n").unwrap();
+        let (_ours, input) = std::os::unix::net::UnixStream::pair().unwrap();
+        let mut command = std::process::Command::new("/bin/bash");
+        command
+            .args(["-c", "exec true"])
+            .env_clear()
+            .env("HOME", home.path());
+        command
+            .envs(NO_START_FILES)
+            .stdin(std::os::fd::OwnedFd::from(input));
+        // Not every machine has this shell.
+        if let Ok(output) = command.output() {
+            assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        }
+    }
 
     #[test]
     fn inherited_descriptors_are_found_and_closed() {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
@@ -39,7 +40,12 @@ impl Process {
 
     /// The first process of an environment of any owner, if it still runs.
     pub(super) fn of(layout: &Layout) -> Option<Self> {
-        let text = fs::read_to_string(layout.holder()).ok()?;
+        Self::recorded(&layout.holder())
+    }
+
+    /// The process of a record, if it still runs.
+    pub(super) fn recorded(path: &Path) -> Option<Self> {
+        let text = fs::read_to_string(path).ok()?;
         let (pid, start) = text.trim().split_once(' ')?;
         let (pid, start) = (pid.parse().ok()?, start.parse().ok()?);
         (started(pid) == Some(start)).then_some(Self { pid, start })

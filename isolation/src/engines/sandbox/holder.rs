@@ -22,7 +22,7 @@ use rustix::fs::{MemfdFlags, OFlags};
 
 use super::NAME;
 use super::advice;
-use super::arguments::{Arguments, FILTER, INFO, INNER_INFO, Sandbox};
+use super::arguments::{ALIVE, Arguments, FILTER, INFO, INNER_INFO, Sandbox};
 use super::descriptors;
 use super::first_process::Process;
 use super::layout::Layout;
@@ -86,8 +86,10 @@ impl Holder {
         let words = arguments.program(["sh", "-c", &script::holder()]);
         let filter = sandbox.is_filtered.then(|| layout.filter());
         let limits = ulimits::words(sandbox.ulimits)?;
-        let (users, filter) = (Users::joining(sandbox.identity, joined), filter.as_deref());
-        let mut starting = Starting::spawn(&words, users, is_overlay, filter, cgroup, &limits)?;
+        let alive = layout.pipe_to_hold(joined)?;
+        let (filter, alive) = (filter.as_deref(), alive.as_deref());
+        let users = Users::joining(sandbox.identity, joined);
+        let mut starting = Starting::spawn(&words, users, is_overlay, filter, alive, cgroup, &limits)?;
         let process = starting.until_ready()?;
         if let Some(group) = cgroup {
             group.add(process.pid())?;
@@ -151,7 +153,7 @@ fn owned() -> MutexGuard<'static, BTreeMap<PathBuf, (Process, UnixStream)>> {
 }
 
 /// Waits for the end of a child, and kills it after this time.
-fn end(child: &mut Child, limit: Duration) {
+pub(super) fn end(child: &mut Child, limit: Duration) {
     let until = Instant::now() + limit;
     while matches!(child.try_wait(), Ok(None)) {
         if Instant::now() > until {
@@ -168,7 +170,7 @@ fn end(child: &mut Child, limit: Duration) {
 pub(super) struct Starting {
     child: Option<Child>,
     /// The owner's end of the standard input: a socket, which no other process can open.
-    lifeline: Option<UnixStream>,
+    pub(super) lifeline: Option<UnixStream>,
     users: Users,
     /// Whether another `bwrap` runs in the user namespace of the first one.
     is_overlay: bool,
@@ -183,12 +185,14 @@ pub(super) struct Starting {
 
 impl Starting {
     /// Runs `bwrap` with these arguments, from a shell that gives it the report as descriptor 3,
-    /// and closes the inherited descriptors. `limits` are the words before `bwrap`.
+    /// and closes the inherited descriptors. `limits` are the words before `bwrap`; the first process
+    /// holds the pipe `alive` open.
     pub(super) fn spawn(
         words: &[OsString],
         users: Users,
         is_overlay: bool,
         filter: Option<&Path>,
+        alive: Option<&Path>,
         cgroup: Option<&Cgroup>,
         limits: &str,
     ) -> Result<Self> {
@@ -208,12 +212,13 @@ impl Starting {
             Some(_) => (format!("{FILTER}<\"$1\" "), "shift\n"),
             None => (String::new(), ""),
         };
+        let held = alive.map_or(String::new(), |_| format!("{ALIVE}<>\"$alive\" "));
         let enter = users.entering();
         command
             .args([
                 "-c",
                 &format!(
-                    "exec {closed}{INFO}>&1 {inner}{filtered}>/dev/null\n{shift}exec {limits}{enter}bwrap \"$@\""
+                    "exec {closed}{INFO}>&1 {inner}{filtered}{held}>/dev/null\n{shift}exec {limits}{enter}bwrap \"$@\""
                 ),
                 "sh",
             ])
@@ -221,6 +226,8 @@ impl Starting {
             .args(words)
             .env_clear()
             .env("PATH", super::PATH)
+            .envs(descriptors::NO_START_FILES)
+            .envs(alive.map(|path| ("alive", path)))
             .current_dir("/")
             .stdin(Stdio::from(OwnedFd::from(input)))
             .stdout(report.try_clone().map_err(failed)?)

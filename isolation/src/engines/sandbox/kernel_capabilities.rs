@@ -27,6 +27,9 @@ pub(super) const CAPABILITIES: [&str; 14] = [
     "NET_RAW",
 ];
 
+/// The one with which a program writes packets itself.
+pub(super) const RAW: &str = "NET_RAW";
+
 /// Those of the first process: it opens the pipes of a command, changes to its user, drops its
 /// kernel capabilities and signals it.
 const OF_FIRST_PROCESS: [&str; 5] = ["DAC_OVERRIDE", "KILL", "SETGID", "SETPCAP", "SETUID"];

@@ -9,11 +9,16 @@ use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use super::identity::Identity;
+use super::identity::{Identity, find_program};
+use super::internet_probe;
+use super::slirp::PROGRAM;
 use crate::environment::id::random_hex;
 
 /// The longest answer that is read.
 const LONGEST: u64 = 64 << 10;
+
+/// The line of an answer with access to the internet.
+const INTERNET: &str = "internet";
 
 /// Files on which an answer depends: the boot, the settings of the kernel, the restrictions of this
 /// process.
@@ -49,6 +54,10 @@ impl Situation {
             bwrap.mtime_nsec(),
             base.display()
         );
+        // Access to the internet depends on a program and a device.
+        let program = find_program(PROGRAM).and_then(|path| path.metadata().ok());
+        let of_program = program.map(|meta| (meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec()));
+        facts.push_str(&format!("{of_program:?} {:?}\n", internet_probe::prerequisites()));
         for file in FILES {
             facts.push_str(&fs::read_to_string(file).unwrap_or_default());
         }
@@ -69,17 +78,20 @@ impl Situation {
         })
     }
 
-    /// The version of `bwrap` with which a sandbox was started in this situation.
-    pub(super) fn known(&self) -> Option<String> {
+    /// The version of `bwrap` with which a sandbox was started in this situation, and whether it had
+    /// access to the internet.
+    pub(super) fn known(&self) -> Option<(String, bool)> {
         let mut text = String::new();
         let file = fs::File::open(&self.file).ok()?;
         file.take(LONGEST).read_to_string(&mut text).ok()?;
-        let (version, facts) = text.split_once('\n')?;
-        (facts == self.facts).then(|| version.to_owned())
+        let (version, rest) = text.split_once('\n')?;
+        let (internet, facts) = rest.split_once('\n')?;
+        (facts == self.facts).then(|| (version.to_owned(), internet == INTERNET))
     }
 
     /// Keeps the answer for other processes, if that is possible.
-    pub(super) fn keep(&self, version: &str) {
+    pub(super) fn keep(&self, version: &str, has_internet: bool) {
+        let internet = if has_internet { INTERNET } else { "" };
         let new = self.file.with_extension(random_hex());
         let mut options = fs::OpenOptions::new();
         let written = options
@@ -87,7 +99,7 @@ impl Situation {
             .create_new(true)
             .mode(0o600)
             .open(&new)
-            .and_then(|mut file| file.write_all(format!("{version}\n{}", self.facts).as_bytes()))
+            .and_then(|mut file| file.write_all(format!("{version}\n{internet}\n{}", self.facts).as_bytes()))
             .and_then(|()| fs::rename(&new, &self.file));
         if written.is_err() {
             // The next process probes too.
@@ -108,13 +120,16 @@ mod tests {
             return; // there is no bwrap
         };
         assert_eq!(situation.known(), None);
-        situation.keep("bubblewrap 1");
-        assert_eq!(now("/tmp").unwrap().known().as_deref(), Some("bubblewrap 1"));
+        for has_internet in [false, true] {
+            situation.keep("bubblewrap 1", has_internet);
+            let known = Some(("bubblewrap 1".to_owned(), has_internet));
+            assert_eq!(now("/tmp").unwrap().known(), known);
+        }
         assert_eq!(now("/var/tmp").unwrap().known(), None, "another directory");
         fs::write(&situation.file, "bubblewrap 1").unwrap();
         assert_eq!(now("/tmp").unwrap().known(), None, "a damaged file");
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
         fs::remove_dir_all(directory.path()).unwrap();
-        situation.keep("bubblewrap 1");
+        situation.keep("bubblewrap 1", true);
     }
 }

@@ -130,7 +130,7 @@ pub(super) fn run(identity: Identity, script: &str, arguments: &[&Path]) -> Resu
     // Its report is read while it runs.
     let script = format!("{script}\necho {IS_READY} >&2; read -r line");
     let words = Arguments::user_namespace(identity).script(&script, arguments);
-    let mut starting = Starting::spawn(&words, Users::new(identity), false, None, None, "")?;
+    let mut starting = Starting::spawn(&words, Users::new(identity), false, None, None, None, "")?;
     starting.until_ready_within(LIMIT).map(drop)
 }
 

@@ -5,8 +5,7 @@
 //! files of an image that was [imported](images), with an overlay for its changes. Without an image
 //! it sees the programs and libraries of this machine, read-only, and nothing else: no home
 //! directory, no socket, no variable of the caller. It has only its own loopback interface, unless
-//! the specification asks for the network of this machine: [`SandboxOptions`]. Its first command
-//! runs after some 20 ms.
+//! the specification asks for another network. Its first command runs after some 20 ms.
 //!
 //! The first process of an environment is a shell, whose standard input is a socket of this
 //! process. When this process ends, also by `kill -9`, the shell ends and the kernel kills
@@ -22,6 +21,13 @@
 //!
 //! The members of a group have one loopback interface and reach each other by name, as an
 //! environment and another one whose network it has. Each port there belongs to one of them.
+//!
+//! The network `bridge`, a [`NetworkMode::Named`](crate::NetworkMode::Named), has access to the
+//! internet and to the addresses of this machine, but not to its loopback interface. The program
+//! `slirp4netns` gives it, which needs `/dev/net/tun`: a probe finds out whether it works, and
+//! [`CapabilityValues::network_modes`](crate::CapabilityValues::network_modes) has `bridge` if it
+//! does. There is IPv4 only. No process has the kernel capability `NET_RAW`. The option of
+//! [`SandboxOptions`] gives an environment the network of this machine.
 //!
 //! A published port of TCP is forwarded by each process that uses the environment, to a program
 //! inside that listens on the loopback interface.
@@ -75,6 +81,8 @@ mod host_files;
 mod identity;
 pub mod images;
 mod instance;
+mod internet;
+mod internet_probe;
 mod kernel_capabilities;
 mod known_answer;
 mod layout;
@@ -98,6 +106,7 @@ mod report;
 mod rights;
 mod sandboxed;
 mod script;
+mod slirp;
 mod snapshot;
 mod socket_mounts;
 mod start_report;
@@ -296,7 +305,11 @@ enum Origin<'a> {
 /// The answer of a probe that was interrupted.
 fn unprobed(error: &Error) -> Probe {
     let identity = Identity::of_this_process().unwrap_or(Identity::Caller);
-    Probe::unavailable(error.to_string(), "try again", probe::capabilities(identity))
+    Probe::unavailable(
+        error.to_string(),
+        "try again",
+        probe::capabilities(identity, &Err(error.to_string())),
+    )
 }
 
 impl Engine for SandboxEngine {

@@ -19,6 +19,7 @@ use super::first_process::Process;
 use super::holder::Holder;
 use super::layout::Layout;
 use super::options::SandboxOptions;
+use super::rights;
 use super::sandboxed::Sandboxed;
 use crate::engine::NewEnvironment;
 use crate::engines::host::directory::Directory;
@@ -42,9 +43,16 @@ pub(super) struct NetworkNote {
     names: Vec<String>,
     /// The ports at which a program inside listens, as far as the specification says so.
     ports: BTreeSet<u16>,
+    /// Whether it has access to the internet.
+    #[serde(default)]
+    internet: bool,
 }
 
 impl NetworkNote {
+    pub(super) fn has_internet(&self) -> bool {
+        self.internet
+    }
+
     /// The network of a new environment; `None` for that of this machine. A fork of a member of a
     /// group has a network of its own: it has the same program, which listens at the same ports.
     pub(super) fn of(new: &NewEnvironment<'_>, base: &Path, is_fork: bool) -> Result<Option<Self>> {
@@ -53,30 +61,34 @@ impl NetworkNote {
             return Ok(None);
         }
         let group = spec.group.as_ref().filter(|_| !is_fork);
-        let network = match (&spec.network.mode, group) {
+        let (network, internet) = match (&spec.network.mode, group) {
             (NetworkMode::Environment(other), _) => Self::of_other(base, other)?,
             (NetworkMode::Private, Some(member)) => {
                 let session = spec.session.as_deref().unwrap_or_default();
-                format!("{OF_GROUP}{} {session}", member.group)
+                (format!("{OF_GROUP}{} {session}", member.group), false)
             }
-            _ => new.id.to_string(),
+            _ => (new.id.to_string(), spec.network.is_bridge()),
         };
+        if internet {
+            rights::check_raw(&spec.security)?;
+        }
         Ok(Some(Self {
             network,
             environment: new.name.to_owned(),
             names: spec.network.aliases.clone(),
             ports: ports(spec),
+            internet,
         }))
     }
 
-    /// The network of another environment.
-    fn of_other(base: &Path, other: &str) -> Result<String> {
+    /// The network of another environment, and whether it has access to the internet.
+    fn of_other(base: &Path, other: &str) -> Result<(String, bool)> {
         let missing = |error: Error| error.during("use the network of the environment", other);
         let id: EnvironmentId = other.parse().map_err(missing)?;
         let directory = Directory::find(NAME, base, &id).map_err(missing)?;
         let layout = Layout::existing(&directory);
         match layout.network_note() {
-            Some(note) => Ok(note.network),
+            Some(note) => Ok((note.network, note.internet)),
             None if SandboxOptions::of(&directory.read_note()?.spec)?.uses_host_network() => {
                 Err(Error::invalid(format!(
                     "the environment {other} has the network of this machine; give this one the option \
@@ -84,7 +96,7 @@ impl NetworkNote {
                 )))
             }
             // An older version has created it.
-            None => Ok(id.to_string()),
+            None => Ok((id.to_string(), false)),
         }
     }
 
@@ -258,7 +270,9 @@ impl Sandboxed {
     pub(super) fn start_in_network(&self, locked: &Locked) -> Result<Holder> {
         loop {
             let Some((other, process)) = locked.running() else {
-                return self.start(None);
+                let holder = self.start(None)?;
+                self.connect(holder.process())?;
+                return Ok(holder);
             };
             if other.identity() != self.layout.identity() {
                 return Err(different_users(other, &self.layout));
@@ -267,6 +281,7 @@ impl Sandboxed {
             let started = self.start(Some(process));
             match started {
                 Ok(holder) if network.is_some() && holder.process().network() == network => {
+                    self.connect(holder.process())?;
                     return Ok(holder);
                 }
                 // It has ended meanwhile, and none of the others starts.
@@ -291,8 +306,25 @@ impl Sandboxed {
                 let name = group.split_once(' ').map_or(group, |(name, _)| name);
                 format!("that of the group {name}")
             }
-            None if network == self.layout.id() => "none".to_owned(),
-            None => format!("that of the environment {network}"),
+            None => {
+                let own = match self.layout.has_internet() {
+                    true => self.internet_text(),
+                    false => "none".to_owned(),
+                };
+                match (network == self.layout.id(), self.layout.has_internet()) {
+                    (true, _) => own,
+                    (false, true) => format!("that of the environment {network}: {own}"),
+                    (false, false) => format!("that of the environment {network}"),
+                }
+            }
+        })
+    }
+
+    /// Whether another environment of its network runs. One whose network is not known may.
+    pub(super) fn network_runs(&self) -> bool {
+        let others = self.layout.others_of(&self.layout.network_name());
+        others.map_or(true, |all| {
+            all.iter().any(|other| Process::of(&other.layout).is_some())
         })
     }
 

@@ -23,6 +23,7 @@ use crate::spec::network::NetworkMode;
 pub struct SandboxOptions {
     /// Whether commands use the network of this machine: its addresses, its ports, and every
     /// program that listens on them. By default an environment has only its own loopback interface.
+    /// The network `bridge` has access to the internet without the network of this machine.
     pub host_network: bool,
 }
 
@@ -47,6 +48,10 @@ impl SandboxOptions {
         })?;
         if read.host_network && spec.network.mode == NetworkMode::None {
             let why = "an environment without a network cannot use that of this machine; remove host_network";
+            return Err(Error::invalid(why));
+        }
+        if read.host_network && spec.network.is_bridge() {
+            let why = "the network bridge is one beside that of this machine; remove it, or host_network";
             return Err(Error::invalid(why));
         }
         Ok(read)
@@ -76,5 +81,11 @@ mod tests {
             let error = SandboxOptions::of(&spec).unwrap_err();
             assert!(error.to_string().contains(why), "{error}");
         }
+        let mut spec = EnvironmentSpec::default();
+        spec.network.mode = NetworkMode::Named("bridge".to_owned());
+        SandboxOptions::of(&spec).unwrap();
+        SandboxOptions { host_network: true }.add_to(&mut spec);
+        let error = SandboxOptions::of(&spec).unwrap_err();
+        assert!(error.to_string().contains("the network bridge"), "{error}");
     }
 }

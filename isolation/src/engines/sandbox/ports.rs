@@ -1,5 +1,5 @@
-//! Published ports. The network of an environment is its loopback interface, so this process
-//! forwards the ports, through commands inside. An environment with the network of this machine
+//! Published ports. Nothing from outside reaches the network of an environment, so this process
+//! forwards the ports to its loopback interface, through commands inside. An environment with the network of this machine
 //! listens on the ports of this machine itself.
 
 use std::net::{IpAddr, Ipv4Addr};

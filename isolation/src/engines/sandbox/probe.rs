@@ -10,9 +10,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::NAME;
 use super::advice::Advice;
 use super::arguments::Arguments;
-use super::holder::{IS_READY, Starting};
+use super::holder::Starting;
 use super::identity::{self, Identity};
+use super::internet_probe::{self, Possible, Target};
 use super::known_answer::Situation;
+use super::slirp::PROGRAM;
 use super::users::Users;
 use crate::engine::Probe;
 use crate::engine::capabilities::{Capabilities, Feature, IsolationLevel};
@@ -20,13 +22,14 @@ use crate::engine::values::CapabilityValues;
 use crate::engines::host::cgroup::Cgroup;
 use crate::engines::host::directory::Directory;
 use crate::error::Error;
-use crate::spec::network::{OF_ENVIRONMENT, PRIVATE};
+use crate::spec::network::{BRIDGE, OF_ENVIRONMENT, PRIVATE};
 
 /// The result of a successful probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Found {
     version: String,
     identity: Identity,
+    internet: Possible,
 }
 
 /// The successes of this process, by the directory of the environments.
@@ -38,10 +41,18 @@ fn answers() -> MutexGuard<'static, BTreeMap<PathBuf, Found>> {
 
 impl Found {
     fn probe(&self, base: &Path) -> Probe {
-        let Self { version, identity } = self;
+        let Self {
+            version,
+            identity,
+            internet,
+        } = self;
         let users = identity.text();
-        let detail = format!("{version}, {users}, directories in {}", base.display());
-        Probe::available(detail, capabilities(*identity))
+        let access = match internet {
+            Ok(()) => format!("access to the internet by {PROGRAM}"),
+            Err(_) => "no access to the internet".to_owned(),
+        };
+        let detail = format!("{version}, {users}, {access}, directories in {}", base.display());
+        Probe::available(detail, capabilities(*identity, internet))
     }
 }
 
@@ -63,7 +74,8 @@ pub(super) fn probe(base: &Path, kept: Option<&Path>) -> Probe {
         }
         Err(Advice { reason, hint }) => {
             let identity = Identity::of_this_process().unwrap_or(Identity::Caller);
-            Probe::unavailable(reason, hint, capabilities(identity))
+            let internet = Err("no sandbox can be started".to_owned());
+            Probe::unavailable(reason, hint, capabilities(identity, &internet))
         }
     }
 }
@@ -82,12 +94,23 @@ pub(super) fn identity(base: &Path) -> Result<Identity, Error> {
 fn ask(base: &Path, kept: Option<&Path>) -> Result<Found, Advice> {
     let identity = Identity::of_this_process().map_err(|error| advice(&error))?;
     let situation = kept.and_then(|directory| Situation::now(directory, base, identity));
-    if let Some(version) = situation.as_ref().and_then(Situation::known) {
-        return Ok(Found { version, identity });
+    if let Some((version, has_internet)) = situation.as_ref().and_then(Situation::known) {
+        let internet = match has_internet {
+            true => Ok(()),
+            false => internet_probe::prerequisites(),
+        };
+        // A failed try may succeed the next time.
+        if has_internet || internet.is_err() {
+            return Ok(Found {
+                version,
+                identity,
+                internet,
+            });
+        }
     }
     let found = try_out(base, identity)?;
     if let Some(situation) = situation.filter(|_| found.identity == identity) {
-        situation.keep(&found.version);
+        situation.keep(&found.version, found.internet.is_ok());
     }
     Ok(found)
 }
@@ -105,12 +128,17 @@ fn try_out(base: &Path, identity: Identity) -> Result<Found, Advice> {
         });
     }
     match (start_once(identity, base), identity) {
-        (Ok(()), _) => Ok(Found { version, identity }),
+        (Ok(internet), _) => Ok(Found {
+            version,
+            identity,
+            internet,
+        }),
         // The program may not change the users here, as in a container; one user can do without.
         (Err(error), Identity::Mapped { .. }) => match start_once(Identity::Caller, base) {
-            Ok(()) => Ok(Found {
+            Ok(internet) => Ok(Found {
                 version,
                 identity: Identity::Caller,
+                internet,
             }),
             Err(_) => Err(advice(&error)),
         },
@@ -174,25 +202,35 @@ pub(super) fn closed_to(base: &Path, identity: Identity) -> Option<PathBuf> {
     real.ancestors().find(closed).map(Path::to_owned)
 }
 
-/// Starts a sandbox and ends it at once. This blocks.
-fn start_once(identity: Identity, base: &Path) -> Result<(), Error> {
+/// Starts a sandbox, tries whether it can have access to the internet, and ends it. This blocks.
+fn start_once(identity: Identity, base: &Path) -> Result<Possible, Error> {
+    let target = Target::here();
+    let script = Target::script();
+    let arguments = target.as_ref().map(Target::words).unwrap_or_default();
+    let program = ["sh", "-c", &script, "sh"].into_iter();
     let words = Arguments::user_namespace(identity)
         .probe(identity, base)
-        .program(["sh", "-c", &format!("echo {IS_READY} >&2; read -r line")]);
-    Starting::spawn(&words, Users::new(identity), false, None, None, "")?
-        .until_ready()
-        .map(drop)
+        .program(program.chain(arguments.iter().map(String::as_str)));
+    let mut starting = Starting::spawn(&words, Users::new(identity), false, None, None, None, "")?;
+    let process = starting.until_ready()?;
+    let input = starting.lifeline.as_mut();
+    Ok(target.and_then(|target| target.await_from(process, identity, input)))
 }
 
 /// The features of the engine.
-pub(super) fn capabilities(identity: Identity) -> Capabilities {
+pub(super) fn capabilities(identity: Identity, internet: &Possible) -> Capabilities {
     use Feature::{
         Commands, CopyIn, CopyOut, Images, Mounts, NetworkIsolation, Pause, ReadOnlyMounts, Rename,
     };
     use Feature::{Stdin, Tmpfs, Tty};
     let limit = "the engine does not set this limit; use the engine docker";
-    let network = "an environment has its own loopback interface, or that of its group or of another \
-                   environment, or with the option host_network the network of this machine";
+    let network = "an environment has its own loopback interface, that of its group or of another environment, \
+                   with the network bridge access to the internet, or with the option host_network the network \
+                   of this machine; use the engine docker for others";
+    let network = match internet {
+        Ok(()) => network.to_owned(),
+        Err(why) => format!("{network}. Here, the network bridge is not possible: {why}"),
+    };
     let missing = "not part of this engine; use the engine docker";
     let mut capabilities = Capabilities::new(IsolationLevel::Container)
         .with([
@@ -215,7 +253,7 @@ pub(super) fn capabilities(identity: Identity) -> Capabilities {
             Feature::Logs,
             Feature::Ports,
         ])
-        .with_values(values(identity))
+        .with_values(values(identity, internet.is_ok()))
         .without(Feature::Networks, network);
     for feature in [Feature::SharedMemorySize, Feature::BlockIoLimits] {
         capabilities = capabilities.without(feature, limit);
@@ -232,18 +270,21 @@ pub(super) fn capabilities(identity: Identity) -> Capabilities {
 }
 
 /// The values of this machine, and what environments with these users can have.
-fn values(identity: Identity) -> CapabilityValues {
+fn values(identity: Identity, has_internet: bool) -> CapabilityValues {
     // apt changes to a user of its own.
     let package_managers: &[&str] = match identity {
         Identity::Caller => &["pip", "uv", "npm"],
         Identity::Range { .. } | Identity::Mapped { .. } => &["pip", "uv", "apt", "apk", "npm"],
     };
     // A member of a group starts in the network of another one.
-    let network_modes: &[&str] = match identity::find_program("nsenter") {
-        Some(_) => &["none", "host", PRIVATE, OF_ENVIRONMENT],
-        None => &["none", "host"],
-    };
-    let values = CapabilityValues::of_this_machine().with(package_managers, network_modes);
+    let mut network_modes = vec!["none", "host"];
+    if has_internet {
+        network_modes.push(BRIDGE);
+    }
+    if identity::find_program("nsenter").is_some() {
+        network_modes.extend([PRIVATE, OF_ENVIRONMENT]);
+    }
+    let values = CapabilityValues::of_this_machine().with(package_managers, &network_modes);
     values.with_supervised_disk()
 }
 
@@ -282,14 +323,26 @@ mod tests {
 
     #[test]
     fn package_managers_are_those_of_the_users() {
-        let of = |identity| capabilities(identity).values().package_managers.join(" ");
+        let of = |identity| {
+            capabilities(identity, &Ok(()))
+                .values()
+                .package_managers
+                .join(" ")
+        };
         assert_eq!(of(Identity::Caller), "pip uv npm");
         assert_eq!(of(Identity::Mapped { first: 700_000 }), "pip uv apt apk npm");
-        let values = capabilities(Identity::Caller).values().clone();
+        let values = capabilities(Identity::Caller, &Ok(())).values().clone();
         let modes = values.network_modes.join(" ");
         assert!(
-            ["none host", "none host private environment"].contains(&modes.as_str()),
+            ["none host bridge", "none host bridge private environment"].contains(&modes.as_str()),
             "{modes}"
+        );
+        let without = capabilities(Identity::Caller, &Err("it is closed".to_owned()));
+        assert!(!without.values().network_modes.contains(&BRIDGE.to_owned()));
+        let missing = without.missing(&[Feature::Networks].into());
+        assert!(
+            missing[0].reason.ends_with("is not possible: it is closed"),
+            "{missing:?}"
         );
         assert!(values.memory.is_some() && values.cpus.is_some(), "{values:?}");
     }

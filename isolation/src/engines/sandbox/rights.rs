@@ -2,7 +2,7 @@
 
 use super::NAME;
 use super::identity::{self, Identity};
-use super::kernel_capabilities::CAPABILITIES;
+use super::kernel_capabilities::{CAPABILITIES, RAW};
 use super::options::SandboxOptions;
 use super::probe;
 use super::socket_mounts;
@@ -106,6 +106,22 @@ fn check_added(security: &SecuritySpec, identity: Identity) -> Result<()> {
     }
 }
 
+/// Rejects the kernel capability to write packets: with it, the program that gives access to the
+/// internet would connect to the loopback interface of this machine.
+pub(super) fn check_raw(security: &SecuritySpec) -> Result<()> {
+    let is_raw = |name: &String| plain_capability(name) == RAW;
+    match security.add_capabilities.iter().any(is_raw) {
+        true => Err(unsupported(
+            Feature::KernelCapabilities,
+            format!(
+                "with the network bridge, no process has {RAW}, with which it could connect to the loopback \
+                 interface of this machine; do not add it, or use the engine docker"
+            ),
+        )),
+        false => Ok(()),
+    }
+}
+
 fn check_hardened(spec: &EnvironmentSpec, identity: Identity) -> Result<()> {
     if !identity.has_users() {
         return Err(not_hardened(&format!(
@@ -126,7 +142,7 @@ fn check_hardened(spec: &EnvironmentSpec, identity: Identity) -> Result<()> {
         ));
     }
     let limits = spec.limits.clone().or(&hardened::default_limits(spec));
-    let mut missing = probe::capabilities(identity).missing(&limits.required_features().collect());
+    let mut missing = probe::capabilities(identity, &Ok(())).missing(&limits.required_features().collect());
     for one in &mut missing {
         one.reason = format!("the profile hardened needs this limit, and {}", one.reason);
     }
@@ -234,6 +250,14 @@ mod tests {
         assert!(check_image(&standard, false).is_ok() && check_terminal(&standard.security).is_ok());
         let error = check_terminal(&hardened.security).unwrap_err();
         assert!(error.to_string().contains("no terminals"), "{error}");
+    }
+
+    #[test]
+    fn packets_cannot_be_written_on_the_bridge() {
+        check_raw(&spec(r#"{"add_capabilities": ["CHOWN"]}"#).security).unwrap();
+        let error = check_raw(&spec(r#"{"add_capabilities": ["cap_net_raw"]}"#).security).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error}");
+        assert!(error.to_string().contains("loopback"), "{error}");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::beginning::Beginning;
 use super::first_process::Process;
 use super::holder::{self, Holder};
 use super::images::Defaults;
-use super::kernel_capabilities::of_first_process;
+use super::kernel_capabilities::{RAW, of_first_process};
 use super::layout::Layout;
 use super::main_state::{self, Seen};
 use super::open_root::OpenRoot;
@@ -62,6 +62,9 @@ impl Sandboxed {
     ) -> Self {
         let mut spec = spec.clone();
         hardened::fill_in(&mut spec);
+        if layout.has_internet() {
+            spec.security.drop_capabilities.push(RAW.to_owned());
+        }
         Self {
             layout,
             hostname: id.as_str().chars().take(12).collect(),
@@ -294,6 +297,7 @@ impl Sandboxed {
     fn end_locked(&self) -> Result<()> {
         let gone = self.process().is_none_or(Process::kill);
         self.holder().take();
+        self.disconnect();
         match gone {
             true => Ok(()),
             false => Err(Error::engine(

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::internet;
 use super::sandboxed::Sandboxed;
 use crate::error::Result;
 use crate::files::copy::{self, Place};
@@ -12,8 +13,10 @@ use crate::spec::network::NetworkSpec;
 impl Sandboxed {
     /// Their names in `/etc`, and their texts.
     pub(super) fn system_files(&self) -> Result<[(&'static str, String); 3]> {
+        let here = || fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
         let resolver = match self.uses_host_network()? {
-            true => fs::read_to_string("/etc/resolv.conf").unwrap_or_default(),
+            true => here(),
+            false if self.layout.has_internet() => internet::resolver(&here()),
             // Without a network, a program that looks up a name must not wait for long.
             false => "options timeout:1 attempts:1\n".to_owned(),
         };

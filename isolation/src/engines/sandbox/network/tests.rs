@@ -9,6 +9,7 @@ fn note(environment: &str, ports: &[u16]) -> NetworkNote {
         environment: environment.to_owned(),
         names: vec![environment.to_owned()],
         ports: ports.iter().copied().collect(),
+        internet: false,
     }
 }
 

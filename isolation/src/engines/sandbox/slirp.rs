@@ -1,0 +1,158 @@
+//! The program `slirp4netns`, which gives a network access to the internet.
+//!
+//! It is confined itself: it sees `/etc` and `/run` read-only, and a filter of system calls holds
+//! for it.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::net::UnixDatagram;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::descriptors;
+use super::first_process::Process;
+use super::holder;
+use super::identity::{Identity, find_program};
+
+/// The program.
+pub(super) const PROGRAM: &str = "slirp4netns";
+
+/// The device with which it makes an interface.
+pub(super) const DEVICE: &str = "/dev/net/tun";
+
+/// The options of the program, before the process whose network it is. It reports on its output
+/// that it is ready, and ends with its input.
+const OPTIONS: [&str; 7] = [
+    "--configure",
+    "--mtu=65520",
+    "--disable-host-loopback",
+    "--enable-sandbox",
+    "--enable-seccomp",
+    "--ready-fd=1",
+    "--exit-fd=0",
+];
+
+/// The interface that it makes.
+pub(super) const INTERFACE: &str = "tap0";
+
+/// How long it may take on a busy machine, to be ready.
+const READY: Duration = Duration::from_secs(30);
+
+/// How often that is looked at.
+const LOOK: Duration = Duration::from_micros(200);
+
+/// The most that is read of its messages.
+const LONGEST: usize = 16 << 10;
+
+/// Starts the program for the network of a process, and waits until it is ready. It ends when the
+/// other end of `exit` is closed everywhere. An error is its message. This blocks.
+pub(super) fn start(process: Process, identity: Identity, exit: OwnedFd) -> Result<Child, String> {
+    let program = find_program(PROGRAM).ok_or_else(|| format!("the program {PROGRAM} is missing"))?;
+    started(&program, process, identity, exit, READY)
+}
+
+fn started(
+    program: &Path,
+    process: Process,
+    identity: Identity,
+    exit: OwnedFd,
+    limit: Duration,
+) -> Result<Child, String> {
+    let text = |error: io::Error| error.to_string();
+    // Datagrams: nobody reads the messages of one that is ready, and it neither waits nor ends for
+    // that, as it would with a pipe. A file could grow without a limit.
+    let pair = || -> io::Result<_> {
+        let (ours, its) = UnixDatagram::pair()?;
+        ours.set_nonblocking(true)?;
+        its.set_nonblocking(true)?;
+        Ok((ours, its))
+    };
+    let (ready, its_ready) = pair().map_err(text)?;
+    let (messages, its_messages) = pair().map_err(text)?;
+    let (shell, closed) = descriptors::closing().map_err(|error| error.to_string())?;
+    let mut command = Command::new(shell);
+    command
+        .args(["-c", &format!("exec {closed}\nexec \"$@\""), "sh"])
+        .arg(program)
+        .args(OPTIONS)
+        .args([process.pid().to_string().as_str(), INTERFACE])
+        .env_clear()
+        .env("PATH", super::PATH)
+        .envs(descriptors::NO_START_FILES)
+        .current_dir("/")
+        .stdin(Stdio::from(exit))
+        .stdout(OwnedFd::from(its_ready))
+        .stderr(OwnedFd::from(its_messages))
+        // Ctrl-C in a terminal is for the owner alone.
+        .process_group(0);
+    // Root of this machine only where no other user may open the device.
+    if let Some(owner) = identity.owner().filter(|_| is_open_to_all(Path::new(DEVICE))) {
+        command.uid(owner.user).gid(owner.group);
+    }
+    let mut child = command.spawn().map_err(text)?;
+    // With it, this process closes its copies of the descriptors.
+    drop(command);
+    let (until, mut printed) = (Instant::now() + limit, String::new());
+    loop {
+        let ended = !matches!(child.try_wait(), Ok(None));
+        receive(&messages, &mut printed);
+        if is_reported(&ready) {
+            return Ok(child);
+        }
+        let is_late = Instant::now() > until;
+        if ended || is_late {
+            holder::end(&mut child, Duration::ZERO);
+            return Err(match is_late && !ended {
+                true => format!("it was not ready within {} s", limit.as_secs()),
+                false => reason(&printed),
+            });
+        }
+        std::thread::sleep(LOOK);
+    }
+}
+
+/// Whether every user may open a device.
+pub(super) fn is_open_to_all(device: &Path) -> bool {
+    device.metadata().is_ok_and(|meta| meta.mode() & 0o006 == 0o006)
+}
+
+/// Whether the report has arrived that it is ready. Other lines may have arrived before.
+fn is_reported(from: &UnixDatagram) -> bool {
+    let mut piece = [0; 4096];
+    while let Ok(read @ 1..) = from.recv(&mut piece) {
+        if piece[..read] == *b"1" {
+            return true;
+        }
+    }
+    false
+}
+
+/// Appends what has arrived, up to a limit.
+fn receive(from: &UnixDatagram, text: &mut String) {
+    let mut piece = [0; 4096];
+    while text.len() < LONGEST {
+        match from.recv(&mut piece) {
+            Ok(0) | Err(_) => return,
+            Ok(read) => text.push_str(&String::from_utf8_lossy(&piece[..read])),
+        }
+    }
+}
+
+/// The first message that is an error.
+fn reason(printed: &str) -> String {
+    let is_progress = |line: &&str| {
+        ["WARNING:", "sent tapfd", "received tapfd"]
+            .iter()
+            .any(|start| line.starts_with(start))
+    };
+    let mut lines = printed
+        .lines()
+        .filter(|line| !line.trim().is_empty() && !is_progress(line));
+    lines.next().unwrap_or("it ended without a message").to_owned()
+}
+
+#[cfg(test)]
+mod tests;
