@@ -15,6 +15,7 @@ use crate::internet::{
     assert_reaches, bridge, fixture, outside, programs, until_interface_is_gone, until_programs,
 };
 use crate::owner::{running, until_nothing_runs};
+use crate::snapshots::{restored, saved, store};
 use crate::support::{Fixture, base, manager_with_state, printed, rustix_is_root};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -80,6 +81,22 @@ async fn port_on_the_bridge_is_published() {
     assert_eq!(answer, "served");
     environment.destroy().await.unwrap();
     assert_eq!(programs(fixture.base.path()), Vec::<u32>::new());
+}
+
+#[tokio::test]
+async fn snapshot_with_the_bridge_is_restored_with_it() {
+    let Some(fixture) = fixture().await else {
+        return;
+    };
+    let (_directory, store) = store();
+    let environment = fixture.create(bridge()).await.unwrap();
+    let snapshot = saved(&environment, &store).await;
+    environment.destroy().await.unwrap();
+    let again = restored(&fixture.manager, &store, &snapshot).await;
+    assert_reaches(&again, outside()).await;
+    again.destroy().await.unwrap();
+    assert_eq!(programs(fixture.base.path()), Vec::<u32>::new());
+    assert_eq!(fixture.left(), 0);
 }
 
 #[tokio::test]

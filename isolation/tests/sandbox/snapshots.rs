@@ -14,18 +14,18 @@ use isolation::{
 use crate::images::WithImage;
 use crate::support::{Fixture, as_ordinary_user, manager, printed, rustix_is_root};
 
-fn store() -> (tempfile::TempDir, SnapshotStore) {
+pub(crate) fn store() -> (tempfile::TempDir, SnapshotStore) {
     let directory = tempfile::tempdir().unwrap();
     let store = SnapshotStore::open(Some(&directory.path().join("store"))).unwrap();
     (directory, store)
 }
 
-async fn saved(environment: &Environment, store: &SnapshotStore) -> Snapshot {
+pub(crate) async fn saved(environment: &Environment, store: &SnapshotStore) -> Snapshot {
     let saved = environment.snapshot(store, SnapshotOptions::default()).await;
     saved.unwrap().snapshot
 }
 
-async fn restored(manager: &Manager, store: &SnapshotStore, snapshot: &Snapshot) -> Environment {
+pub(crate) async fn restored(manager: &Manager, store: &SnapshotStore, snapshot: &Snapshot) -> Environment {
     let restored = manager.restore(store, snapshot, RestoreOptions::default()).await;
     restored.unwrap().environment
 }
