@@ -83,6 +83,34 @@ fn auto_without_a_daemon_prefers_a_sandbox() {
     assert_eq!(std::fs::read_dir(shared.path()).unwrap().count(), 0);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn bridge_of_a_sandbox_is_used_or_refused() {
+    let workspace = Workspace::new();
+    let run = |network: &str| {
+        let arguments = ["run", "-q", "--engine", "sandbox", "--network", network];
+        workspace.isolate(&[&arguments[..], &["--", "cat", "/etc/resolv.conf"]].concat())
+    };
+    if run("none").code() != Some(0) {
+        eprintln!("skipped: {}", run("none").stderr());
+        return;
+    }
+    let ended = run("bridge");
+    match ended.code() {
+        Some(0) => assert!(
+            ended.stdout().starts_with("nameserver 10.0.2.3\n"),
+            "{}",
+            ended.stdout()
+        ),
+        _ => assert!(
+            ended.stderr().contains("the network bridge is not possible: "),
+            "{}",
+            ended.stderr()
+        ),
+    }
+    assert!(run("other").stderr().contains("named networks"));
+}
+
 #[cfg(unix)]
 #[test]
 fn running_on_the_host_is_never_silent() {

@@ -16,7 +16,7 @@ use crate::internet::{
 };
 use crate::owner::{running, until_nothing_runs};
 use crate::snapshots::{restored, saved, store};
-use crate::support::{Fixture, base, manager_with_state, printed, rustix_is_root};
+use crate::support::{Fixture, as_user_with_others, base, manager_with_state, printed, rustix_is_root};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bridge_of_several_has_one_program() {
@@ -204,7 +204,7 @@ fn answer_names(socket: &UdpSocket) {
 /// Not a test by itself: [`names_are_those_of_this_machine`] runs it with another `resolv.conf`.
 #[tokio::test]
 async fn names_are_looked_up() {
-    if std::env::var_os("SANDBOX_TEST_RESOLVER").is_none() {
+    if std::env::var_os("SANDBOX_TEST_FILES").is_none() {
         return;
     }
     let socket = UdpSocket::bind("127.0.0.77:53").unwrap();
@@ -237,7 +237,7 @@ fn with_files(prepare: &str, test: &str) {
     command.arg(std::env::current_exe().unwrap());
     command
         .args(["--exact", "--nocapture", test])
-        .env("SANDBOX_TEST_RESOLVER", "yes");
+        .env("SANDBOX_TEST_FILES", "yes");
     let output = command.output().unwrap();
     let text = [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned());
     if output.status.code() == Some(77) {
@@ -274,4 +274,13 @@ async fn bridge_of_an_ordinary_user_with_the_device() {
     // As root, the program then runs as another user; and as an ordinary user.
     with_files(OPEN, "internet::bridge_reaches_others_and_not_this_machine");
     with_files(OPEN, "internet::ordinary_user_is_told_or_has_the_bridge");
+    with_files(OPEN, "internet_shared::helper_user_with_others");
+}
+
+/// Not a test by itself: [`bridge_of_an_ordinary_user_with_the_device`] runs it with the device.
+#[test]
+fn helper_user_with_others() {
+    if std::env::var_os("SANDBOX_TEST_FILES").is_some() && Path::new("/usr/bin/newuidmap").exists() {
+        as_user_with_others("internet::bridge_reaches_others_and_not_this_machine");
+    }
 }
