@@ -49,7 +49,7 @@ impl Found {
         let users = identity.text();
         let access = match internet {
             Ok(()) => format!("access to the internet by {PROGRAM}"),
-            Err(_) => "no access to the internet".to_owned(),
+            Err(why) => format!("no access to the internet ({why})"),
         };
         let detail = format!("{version}, {users}, {access}, directories in {}", base.display());
         Probe::available(detail, capabilities(*identity, internet))
