@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use isolation::engines::sandbox::SandboxEngine;
@@ -14,7 +14,7 @@ use isolation::{
 };
 
 use crate::images::WithImage;
-use crate::support::{Fixture, as_ordinary_user, base, has_users, manager, printed, sh};
+use crate::support::{Fixture, as_ordinary_user, has_users, manager, printed, sh};
 
 /// How long a busy machine may take.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
@@ -382,30 +382,4 @@ fn ordinary_user_is_told_or_has_the_bridge() {
     ] {
         as_ordinary_user(&format!("internet::{test}"));
     }
-}
-
-/// A directory with a program of this name that leaves a mark.
-pub(crate) fn planted(name: &str) -> (tempfile::TempDir, PathBuf) {
-    use std::os::unix::fs::PermissionsExt;
-    let directory = base();
-    let (program, mark) = (directory.path().join(name), directory.path().join("mark"));
-    fs::write(&program, format!("#!/bin/sh\n: >'{}'\n", mark.display())).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-    (directory, mark)
-}
-
-#[test]
-fn program_in_the_path_of_the_caller_is_not_used() {
-    let (directory, mark) = planted("slirp4netns");
-    let path = format!(
-        "{}:{}",
-        directory.path().display(),
-        std::env::var("PATH").unwrap()
-    );
-    let status = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "internet::start_that_fails_leaves_no_program"])
-        .env("PATH", path)
-        .status();
-    assert!(status.unwrap().success());
-    assert!(!mark.exists(), "it was started");
 }

@@ -3,7 +3,7 @@
 
 use std::io::Read;
 use std::net::UdpSocket;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command as Program, Stdio};
 use std::time::Duration;
 
@@ -283,4 +283,30 @@ fn helper_user_with_others() {
     if std::env::var_os("SANDBOX_TEST_FILES").is_some() && Path::new("/usr/bin/newuidmap").exists() {
         as_user_with_others("internet::bridge_reaches_others_and_not_this_machine");
     }
+}
+
+/// A directory with a program of this name that leaves a mark.
+fn planted(name: &str) -> (tempfile::TempDir, PathBuf) {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = base();
+    let (program, mark) = (directory.path().join(name), directory.path().join("mark"));
+    std::fs::write(&program, format!("#!/bin/sh\n: >'{}'\n", mark.display())).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    (directory, mark)
+}
+
+#[test]
+fn program_in_the_path_of_the_caller_is_not_used() {
+    let (directory, mark) = planted("slirp4netns");
+    let path = format!(
+        "{}:{}",
+        directory.path().display(),
+        std::env::var("PATH").unwrap()
+    );
+    let status = Program::new(std::env::current_exe().unwrap())
+        .args(["--exact", "internet::start_that_fails_leaves_no_program"])
+        .env("PATH", path)
+        .status();
+    assert!(status.unwrap().success());
+    assert!(!mark.exists(), "it was started");
 }
