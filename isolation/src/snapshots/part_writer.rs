@@ -12,6 +12,8 @@ use super::left_out::LeftOut;
 use super::manifest::Part;
 use super::progress::Reporter;
 use super::store::writer::StoreWriter;
+use super::tree::ListLimits;
+use crate::counted::counted;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::copy::Stop;
 
@@ -190,7 +192,16 @@ impl PartWriter {
     }
 
     /// Completes the part.
-    pub(super) fn finish(mut self) -> Result<(StoreWriter, Part, Vec<LeftOut>)> {
+    ///
+    /// # Errors
+    ///
+    /// The kind is [`Unsupported`](ErrorKind::Unsupported) if its list would be too long to be read
+    /// again.
+    pub(super) fn finish(self) -> Result<(StoreWriter, Part, Vec<LeftOut>)> {
+        self.finish_within(ListLimits::USUAL)
+    }
+
+    pub(super) fn finish_within(mut self, limits: ListLimits) -> Result<(StoreWriter, Part, Vec<LeftOut>)> {
         self.root_is_unknown()?;
         complete_directories(&mut self.entries)?;
         choose_first_names(&mut self.entries)?;
@@ -198,9 +209,20 @@ impl PartWriter {
         let mut bytes = 0;
         for entry in self.entries.values() {
             bytes += entry.size();
+            let begin = text.len();
             serde_json::to_writer(&mut text, entry)
                 .map_err(|error| Error::new(ErrorKind::Corrupt, error.to_string()))?;
             text.push(b'\n');
+            let why = if (text.len() - begin) as u64 > limits.entry {
+                let size = counted(entry.size(), "byte", "bytes");
+                format!("{} is too large for a snapshot: it has {size}", entry.path)
+            } else if text.len() as u64 > limits.whole {
+                let count = counted(self.entries.len() as u64, "entry", "entries");
+                format!("{} has too much for a snapshot: {count}", self.kind.name())
+            } else {
+                continue;
+            };
+            return Err(Error::new(ErrorKind::Unsupported, why));
         }
         let before = self.previous.as_deref().map(|previous| &previous.tree[..]);
         let (_, tree) = self.store.content(&text[..], before.unwrap_or_default())?;

@@ -9,32 +9,54 @@ use super::store::Session;
 use super::store::writer::from_reader;
 use crate::error::{Error, ErrorKind, Result};
 
-/// The largest list of entries that is read, in bytes.
-const LARGEST_TREE: u64 = 1 << 30;
+/// The nanoseconds of a second.
+const NANOS: u32 = 1_000_000_000;
+
+/// How long the list of the files of a part may be, in bytes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ListLimits {
+    pub(super) whole: u64,
+    /// The longest line, which is one file: it names the chunks of the file.
+    pub(super) entry: u64,
+}
+
+impl ListLimits {
+    /// A file of 128 GiB has an entry of some 256 MiB.
+    pub(super) const USUAL: Self = Self {
+        whole: 1 << 30,
+        entry: 256 << 20,
+    };
+}
 
 impl Part {
     /// Its entries: each directory before its contents. This blocks.
     pub(crate) fn entries(&self, session: &Session) -> Result<Vec<Entry>> {
-        self.entries_within(session, LARGEST_TREE)
+        self.entries_within(session, ListLimits::USUAL)
     }
 
-    /// The same for a list of at most `largest` bytes. Each entry is checked before the next one is
-    /// read: a short file can have a list in which one chunk is repeated many times.
-    pub(super) fn entries_within(&self, session: &Session, largest: u64) -> Result<Vec<Entry>> {
-        let mut text = BufReader::new(session.content(&self.tree).take(largest + 1));
+    /// The same within other limits. Each entry is checked before the next one is read: a short
+    /// file can have a list in which one chunk is repeated many times.
+    pub(super) fn entries_within(&self, session: &Session, limits: ListLimits) -> Result<Vec<Entry>> {
+        let mut text = BufReader::new(session.content(&self.tree));
         let (mut entries, mut seen) = (Vec::new(), Seen::default());
-        let (mut line, mut length) = (Vec::new(), 0);
+        let (mut line, mut left) = (Vec::new(), limits.whole);
         loop {
             line.clear();
-            let read = text.read_until(b'\n', &mut line).map_err(from_reader)? as u64;
-            length += read;
-            if length > largest {
-                let why = format!("the list of the files of {} is too long", self.name);
+            let most = left.min(limits.entry);
+            let mut piece = text.by_ref().take(most + 1);
+            let read = piece.read_until(b'\n', &mut line).map_err(from_reader)? as u64;
+            if read > most {
+                let what = match most == left {
+                    true => "is too long",
+                    false => "has an entry that is too long",
+                };
+                let why = format!("the list of the files of {} {what}", self.name);
                 return Err(Error::new(ErrorKind::Corrupt, why));
             }
             if read == 0 {
                 break;
             }
+            left -= read;
             let line = line.strip_suffix(b"\n").unwrap_or(&line);
             let entry: Entry = serde_json::from_slice(line).map_err(|error| {
                 let why = format!("the list of the files of {} is damaged: {error}", self.name);
@@ -79,6 +101,13 @@ impl Seen {
         let parent = entry.path.parent();
         if parent.is_some_and(|parent| !self.directories.contains(&parent)) {
             return wrong("is in no directory");
+        }
+        // Programs take other numbers for commands, such as one to leave the time as it is.
+        if entry.mtime.1 >= NANOS {
+            return wrong("has an invalid time");
+        }
+        if entry.mode > 0o7777 {
+            return wrong("has invalid permissions");
         }
         let takes_attributes = matches!(
             entry.kind,
@@ -129,6 +158,14 @@ mod tests {
             xattrs: [("user.x".into(), b"y".into())].into(),
             ..entry
         };
+        let timed = |nanos: u32| Entry {
+            mtime: (0, nanos),
+            ..at("a", file())
+        };
+        let permitted = |mode: u32| Entry {
+            mode,
+            ..at("a", file())
+        };
         let root = || at("", EntryKind::Directory);
         let check = |entries: &[Entry]| {
             let mut seen = Seen::default();
@@ -136,7 +173,13 @@ mod tests {
         };
         check(&[root(), marked(at("a", file()))]).unwrap();
         check(&[root(), at("a", file()), at("b", hard("a"))]).unwrap();
+        check(&[root(), timed(NANOS - 1)]).unwrap();
+        check(&[root(), permitted(0o7777)]).unwrap();
         for (entries, why) in [
+            (vec![root(), timed(NANOS)], "has an invalid time"),
+            // The number with which a system leaves the time as it is.
+            (vec![root(), timed((1 << 30) - 2)], "has an invalid time"),
+            (vec![root(), permitted(0o10000)], "has invalid permissions"),
             (vec![at("a", file())], "no root"),
             (
                 vec![root(), at("a", link()), at("a/b", file())],

@@ -50,6 +50,11 @@ impl Place {
 
     /// Writes an image whose layer has this file; returns the descriptor of its manifest.
     fn image(&self, file: &str, architecture: &str) -> Value {
+        self.image_with(file, architecture, |layer| layer)
+    }
+
+    /// The same with another descriptor of its layer.
+    fn image_with(&self, file: &str, architecture: &str, change: impl Fn(Value) -> Value) -> Value {
         let layer = layer(file);
         let config = json!({
             "os": "linux", "architecture": architecture, "config": null,
@@ -57,7 +62,7 @@ impl Place {
         });
         let manifest = json!({
             "config": self.blob(config.to_string().as_bytes()),
-            "layers": [self.blob(&layer)],
+            "layers": [change(self.blob(&layer))],
         });
         self.blob(manifest.to_string().as_bytes())
     }
@@ -197,6 +202,14 @@ async fn damaged_layout_is_refused() {
     place
         .fails(None, ErrorKind::Corrupt, "has no configuration")
         .await;
+    // The digest of the layer is right.
+    let size = layer("a").len();
+    for wrong in [0, size as u64 - 1, 1 << 62] {
+        let change = |layer: Value| with(layer, "size", wrong.into());
+        place.index(&[place.image_with("a", architecture(), change)]);
+        let words = format!("has {size} bytes instead of {wrong}");
+        place.fails(None, ErrorKind::Corrupt, &words).await;
+    }
     let image = place.image("a", architecture());
     place.index(&[image]);
     let path = place.layout.join("blobs/sha256").join(digest(&layer("a")));

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::blobs::Blobs;
-use super::streams::{LayerDigests, document};
+use super::streams::{Expected, LayerDigests, document};
 use crate::counted::counted;
 use crate::error::{Error, ErrorKind, Result};
 use crate::snapshots::Digest;
@@ -64,7 +64,7 @@ pub(super) struct Manifest {
 pub(super) struct Descriptor {
     pub(super) media_type: String,
     pub(super) digest: String,
-    pub(super) size: u64,
+    pub(super) size: Option<u64>,
     pub(super) platform: Option<Platform>,
     pub(super) annotations: Option<std::collections::BTreeMap<String, String>>,
 }
@@ -112,6 +112,14 @@ impl Descriptor {
     /// The digest, which must be one of SHA-256.
     pub(super) fn digest(&self) -> Result<Digest> {
         digest(&self.digest)
+    }
+
+    /// What it says about the file.
+    pub(super) fn expected(&self) -> Result<Expected> {
+        Ok(Expected {
+            digest: self.digest()?,
+            size: self.size,
+        })
     }
 
     fn is_list(&self) -> bool {
@@ -227,8 +235,12 @@ impl Blobs {
         // The name of the file is its digest, in old archives with an ending.
         let name = image.config.rsplit('/').next().unwrap_or_default();
         let id: Digest = name.trim_end_matches(".json").parse()?;
+        let named = Expected {
+            digest: id,
+            size: None,
+        };
         let config: ConfigFile = json(
-            &document(file, Some(id), "the configuration of the image")?,
+            &document(file, Some(named), "the configuration of the image")?,
             "the configuration",
         )?;
         let files = image.layers.clone().unwrap_or_default();
@@ -259,7 +271,7 @@ impl Blobs {
         let layers = manifest.layers.unwrap_or_default();
         let files = layers
             .iter()
-            .map(|layer| Ok((layer.file()?, Some(layer.digest()?))))
+            .map(|layer| Ok((layer.file()?, Some(layer.expected()?))))
             .collect::<Result<_>>()?;
         described(id, file, &names, files)
     }
@@ -267,7 +279,7 @@ impl Blobs {
     fn blob(&self, descriptor: &Descriptor, what: &str) -> Result<Vec<u8>> {
         let file = self.file(&descriptor.file()?)?;
         let file = file.ok_or_else(|| corrupt(format!("{what} {} is missing", descriptor.digest)))?;
-        document(file, Some(descriptor.digest()?), what)
+        document(file, Some(descriptor.expected()?), what)
     }
 }
 
@@ -275,7 +287,7 @@ fn described(
     id: Digest,
     config: ConfigFile,
     names: &[String],
-    files: Vec<(String, Option<Digest>)>,
+    files: Vec<(String, Option<Expected>)>,
 ) -> Result<Description> {
     let here = Platform::here();
     if config.platform != here {
@@ -295,9 +307,9 @@ fn described(
         )));
     }
     let layers = files.into_iter().zip(digests);
-    let layers = layers.map(|((file, compressed), archive)| {
+    let layers = layers.map(|((file, expected), archive)| {
         let digests = LayerDigests {
-            file: compressed,
+            file: expected,
             archive: digest(&archive)?,
         };
         Ok((file, digests))

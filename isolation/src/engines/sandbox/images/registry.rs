@@ -15,7 +15,7 @@ use super::description::{Descriptor, Manifest, choose, digest, json as parsed};
 use super::http::{Server, collect, get, next};
 use super::registry_access::RegistryAccess;
 use super::registry_auth::Authorization;
-use super::streams::Budget;
+use super::streams::{Budget, Expected};
 use crate::counted::counted;
 use crate::error::{Error, ErrorKind, Result};
 use crate::snapshots::Digest;
@@ -109,7 +109,7 @@ impl Repository {
 
     /// The manifest of this machine's platform.
     async fn manifest(&mut self, tag_or_digest: &str) -> Result<(Vec<u8>, Manifest)> {
-        let mut wanted = tag_or_digest.to_owned();
+        let (mut wanted, mut expected) = (tag_or_digest.to_owned(), None::<Expected>);
         for _ in 0..DEEPEST {
             let path = format!("/v2/{}/manifests/{wanted}", self.name);
             let reply = self.get(&path).await?;
@@ -117,11 +117,15 @@ impl Repository {
             if wanted.starts_with("sha256:") && Digest::of(&bytes) != digest(&wanted)? {
                 return Err(corrupt(format!("the digest of the manifest is not {wanted}")));
             }
+            if let Some(expected) = expected {
+                expected.check_size(bytes.len() as u64, "the manifest")?;
+            }
             let manifest: Manifest = parsed(&bytes, "the manifest")?;
             match &manifest.manifests {
                 Some(list) if manifest.config.is_none() => {
                     let chosen = choose(list)?;
                     wanted = format!("sha256:{}", chosen.digest()?);
+                    expected = Some(chosen.expected()?);
                 }
                 _ => return Ok((bytes, manifest)),
             }
@@ -135,24 +139,18 @@ impl Repository {
         let path = format!("/v2/{}/blobs/sha256:{}", self.name, file.digest()?);
         let mut body = self.get(&path).await?.into_body();
         let mut written = File::create(to).await.map_err(failed)?;
-        let mut size = 0;
+        let (mut size, expected) = (0, file.expected()?);
         while let Some(frame) = next(&mut body).await? {
             budget.spend(frame.len() as u64)?;
             size += frame.len() as u64;
-            if size > file.size {
-                break;
+            if let Some(most) = expected.size.filter(|most| size > *most) {
+                let most = counted(most, "byte", "bytes");
+                return Err(corrupt(format!("{} has more than {most}", file.digest)));
             }
             written.write_all(&frame).await.map_err(failed)?;
         }
         written.flush().await.map_err(failed)?;
-        match size == file.size {
-            true => Ok(()),
-            false => Err(corrupt(format!(
-                "{} has another size than {}",
-                file.digest,
-                counted(file.size, "byte", "bytes")
-            ))),
-        }
+        expected.check_size(size, &file.digest)
     }
 
     async fn get(&mut self, path: &str) -> Result<Response<Incoming>> {

@@ -6,6 +6,7 @@ use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest as _, Sha256};
 
 use super::zstd::{FRAME, Zstd};
+use crate::counted::counted;
 use crate::error::{Error, ErrorKind, Result};
 use crate::snapshots::Digest;
 use crate::snapshots::archive_entries::{corrupt, damaged};
@@ -13,16 +14,17 @@ use crate::snapshots::archive_entries::{corrupt, damaged};
 /// How much is read at once.
 const PIECE: usize = 128 << 10;
 
-/// A reader that knows the digest of what was read.
+/// A reader that knows the digest and the size of what was read.
 pub(super) struct Hashed<R> {
     inner: R,
     hash: Sha256,
+    size: u64,
 }
 
 impl<R: Read> Hashed<R> {
     pub(super) fn new(inner: R) -> Self {
         let hash = Sha256::new();
-        Self { inner, hash }
+        Self { inner, hash, size: 0 }
     }
 
     fn digest(self) -> Digest {
@@ -34,6 +36,7 @@ impl<R: Read> Read for Hashed<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.inner.read(buffer)?;
         self.hash.update(&buffer[..read]);
+        self.size += read as u64;
         Ok(read)
     }
 }
@@ -74,11 +77,32 @@ impl<R: Read> Read for Limited<'_, R> {
     }
 }
 
+/// What the description of an image says about a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Expected {
+    pub(super) digest: Digest,
+    /// Its size in bytes, if the description has one.
+    pub(super) size: Option<u64>,
+}
+
+impl Expected {
+    /// A size that is wrong may mislead another program that reads the image.
+    pub(super) fn check_size(&self, found: u64, what: &str) -> Result<()> {
+        match self.size {
+            Some(size) if size != found => Err(corrupt(format!(
+                "{what} has {} instead of {size}",
+                counted(found, "byte", "bytes")
+            ))),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// The digests of a layer.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LayerDigests {
-    /// That of the file, if the description of the image has one.
-    pub(super) file: Option<Digest>,
+    /// What is known of the file, if the description of the image has it.
+    pub(super) file: Option<Expected>,
     /// That of the tar archive in it.
     pub(super) archive: Digest,
 }
@@ -113,9 +137,14 @@ pub(super) fn layer(
         return Err(wrong(&digests.archive));
     }
     drain(&mut file)?;
-    match digests.file {
-        Some(expected) if file.into_inner().digest() != expected => Err(wrong(&expected)),
-        _ => Ok(()),
+    let Some(expected) = digests.file else {
+        return Ok(());
+    };
+    let file = file.into_inner();
+    let size = file.size;
+    match file.digest() == expected.digest {
+        true => expected.check_size(size, &format!("the layer sha256:{}", expected.digest)),
+        false => Err(wrong(&expected.digest)),
     }
 }
 
@@ -144,20 +173,23 @@ fn is_skipped(start: &[u8]) -> bool {
     matches!(start, [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..])
 }
 
-/// Reads a small file, and compares its digest.
-pub(super) fn document(file: impl Read, expected: Option<Digest>, what: &str) -> Result<Vec<u8>> {
+/// Reads a small file, and compares its digest and its size.
+pub(super) fn document(file: impl Read, expected: Option<Expected>, what: &str) -> Result<Vec<u8>> {
     const LONGEST: u64 = 16 << 20;
     let mut bytes = Vec::new();
     file.take(LONGEST + 1).read_to_end(&mut bytes).map_err(damaged)?;
     if bytes.len() as u64 > LONGEST {
         return Err(corrupt(format!("{what} has more than 16 MiB")));
     }
-    match expected {
-        Some(expected) if Digest::of(&bytes) != expected => {
-            Err(corrupt(format!("the digest of {what} is not sha256:{expected}")))
-        }
-        _ => Ok(bytes),
+    let Some(expected) = expected else {
+        return Ok(bytes);
+    };
+    let Expected { digest, .. } = expected;
+    if Digest::of(&bytes) != digest {
+        return Err(corrupt(format!("the digest of {what} is not sha256:{digest}")));
     }
+    expected.check_size(bytes.len() as u64, what)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -192,8 +224,12 @@ mod tests {
     }
 
     fn check_digests(plain: &[u8], file: &[u8]) {
+        let of_file = Expected {
+            digest: Digest::of(file),
+            size: Some(file.len() as u64),
+        };
         let digests = LayerDigests {
-            file: Some(Digest::of(file)),
+            file: Some(of_file),
             archive: Digest::of(plain),
         };
         assert_eq!(read(file, digests, 1 << 20).unwrap(), plain);
@@ -209,7 +245,10 @@ mod tests {
                 ..digests
             },
             LayerDigests {
-                file: Some(other),
+                file: Some(Expected {
+                    digest: other,
+                    ..of_file
+                }),
                 ..digests
             },
         ] {
@@ -219,6 +258,27 @@ mod tests {
                 "{error}"
             );
         }
+        for size in [0, file.len() as u64 - 1, 1 << 62, u64::MAX] {
+            let wrong = LayerDigests {
+                file: Some(Expected {
+                    size: Some(size),
+                    ..of_file
+                }),
+                ..digests
+            };
+            let error = read(file, wrong, 1 << 20).unwrap_err();
+            let why = format!("has {} bytes instead of {size}", file.len());
+            assert_eq!(error.kind(), ErrorKind::Corrupt);
+            assert!(error.to_string().contains(&why), "{error}");
+        }
+        let unknown = LayerDigests {
+            file: Some(Expected {
+                size: None,
+                ..of_file
+            }),
+            ..digests
+        };
+        assert_eq!(read(file, unknown, 1 << 20).unwrap(), plain);
         let cut = read(&file[..file.len() - 4], digests, 1 << 20).unwrap_err();
         assert_eq!(cut.kind(), ErrorKind::Corrupt);
     }

@@ -4,6 +4,7 @@ use std::os::unix::fs::{FileExt, PermissionsExt};
 
 use super::*;
 use crate::snapshots::Part;
+use crate::snapshots::tree::ListLimits;
 
 fn one(content: &[u8]) -> (tempfile::TempDir, tempfile::TempDir, SnapshotStore, Snapshot) {
     let (home, files) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -221,10 +222,17 @@ fn list_that_is_none_or_too_long_is_damaged() {
             .contains("the list of the files of root is damaged"),
         "{error}"
     );
-    let error = part.entries_within(&session, 3).unwrap_err();
-    assert!(error.to_string().contains("is damaged"), "{error}");
-    let error = part.entries_within(&session, 2).unwrap_err();
-    assert!(error.to_string().contains("is too long"), "{error}");
+    for (whole, entry, words) in [
+        (3, 3, "root is damaged"),
+        (2, 2, "of root is too long"),
+        (2, 9, "of root is too long"),
+        (9, 2, "of root has an entry that is too long"),
+    ] {
+        let limits = ListLimits { whole, entry };
+        let error = part.entries_within(&session, limits).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt);
+        assert!(error.to_string().contains(words), "{error}");
+    }
     let empty = Part {
         tree: Vec::new(),
         ..part
@@ -245,6 +253,31 @@ fn manifest_that_is_too_large_is_not_published() {
     assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
     assert!(error.to_string().contains("too many parts"), "{error}");
     assert!(store.list().unwrap().snapshots.is_empty());
+}
+
+/// One line without an end is not read as a whole. Blanks mean nothing in it.
+#[test]
+fn entry_that_repeats_a_chunk_is_refused() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(home.path());
+    let mut writer = store.writer().unwrap();
+    let (_, blank) = writer.content(&[b' '; 1 << 20][..], &[]).unwrap();
+    writer.finish().unwrap();
+    let session = store.session().unwrap();
+    let part = Part {
+        name: "root".into(),
+        kind: PartKind::Root,
+        entries: 1,
+        bytes: 0,
+        tree: blank.into_iter().cycle().take(1_000_000).collect(),
+    };
+    let limits = ListLimits {
+        entry: 4 << 20,
+        ..ListLimits::USUAL
+    };
+    let error = part.entries_within(&session, limits).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    assert!(error.to_string().contains("an entry that is too long"), "{error}");
 }
 
 /// A list of a thousand million bytes is not read if one chunk is repeated in it.

@@ -3,6 +3,7 @@
 use super::*;
 use crate::files::copy::Place;
 use crate::packages::Package;
+use crate::snapshots::tree::ListLimits;
 use crate::snapshots::{
     Change, Entry, EntryKind, LeftOut, Owners, Part, TreePath, begin_carried, complete_carried, put,
 };
@@ -84,6 +85,27 @@ fn entries_that_contradict_each_other_are_damaged() {
         ("/z", &first),
     ];
     assert_eq!(kinds, expected.map(|(name, kind)| (name.to_owned(), kind)));
+}
+
+#[test]
+fn part_that_could_not_be_read_is_not_saved() {
+    let home = tempfile::tempdir().unwrap();
+    let store = open(home.path());
+    let part = || {
+        let mut part = writer(&store);
+        part.add_file(Entry::directory(path("large")), &b"content"[..])
+            .unwrap();
+        part
+    };
+    assert_eq!(part().finish().unwrap().1.entries, 2);
+    for (whole, entry, words) in [
+        (1 << 20, 100, "/large is too large for a snapshot: it has 7 bytes"),
+        (100, 1 << 20, "root has too much for a snapshot: 2 entries"),
+    ] {
+        let error = part().finish_within(ListLimits { whole, entry }).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported);
+        assert!(error.to_string().contains(words), "{error}");
+    }
 }
 
 #[test]

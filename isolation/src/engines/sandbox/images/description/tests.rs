@@ -69,6 +69,30 @@ fn manifest_of_a_layout_that_is_damaged_is_refused() {
     let directory = layout(&[("index.json", &index), ("", &manifest), ("", "[]")]);
     let text = why(directory.path());
     assert!(text.contains("the configuration is damaged"), "{text}");
+    // Right digests, and a size that is too small, too large or impossible.
+    let config = config("");
+    for (of_manifest, of_config, words) in [
+        (Some(1 << 62), None, "the manifest has "),
+        (Some(0), None, "the manifest has "),
+        (None, Some(u64::MAX), "the configuration of the image has "),
+        (None, Some(1), "the configuration of the image has "),
+    ] {
+        let size = |wrong: Option<u64>, text: &str| wrong.unwrap_or(text.len() as u64);
+        let (digest, wrong) = (of(&config), size(of_config, &config));
+        let manifest = format!(r#"{{"config":{{"digest":"{digest}","size":{wrong}}},"layers":[]}}"#);
+        let (digest, wrong) = (of(&manifest), size(of_manifest, &manifest));
+        let index = format!(r#"{{"manifests":[{{"digest":"{digest}","size":{wrong}}}]}}"#);
+        let directory = layout(&[("index.json", &index), ("", &manifest), ("", &config)]);
+        let text = why(directory.path());
+        let instead = of_manifest.or(of_config).unwrap_or_default();
+        let instead = format!("bytes instead of {instead}");
+        assert!(text.contains(words) && text.contains(&instead), "{text}");
+    }
+    for size in ["-1", "1.5", "18446744073709551616", r#""1""#] {
+        let index = format!(r#"{{"manifests":[{{"digest":"{}","size":{size}}}]}}"#, of("x"));
+        let text = why(layout(&[("index.json", &index)]).path());
+        assert!(text.contains("index.json is damaged"), "{text}");
+    }
     let long = " ".repeat((16 << 20) + 1);
     let text = why(layout(&[("index.json", &long)]).path());
     assert!(text.contains("index.json has more than 16 MiB"), "{text}");
