@@ -3,6 +3,14 @@
 hashes = sys.argv[1:] == ["hashes"]
 prefix = os.path.realpath(sys.prefix) + os.sep
 virtual = sys.prefix != sys.base_prefix
+library = os.path.realpath(os.path.dirname(os.__file__))
+
+
+# Whether the interpreter, or the distribution, has brought what is in a directory. PyPy has packages
+# in its standard library.
+def is_of_base(place):
+    return place == library or os.path.basename(place) in ("site-packages", "dist-packages")
+
 
 seen = set()
 for place in sys.path:
@@ -29,8 +37,9 @@ for place in sys.path:
         if not key or key in seen:
             continue
         seen.add(key)
-        inside = (os.path.realpath(place) + os.sep).startswith(prefix)
-        editable = entry.endswith(".egg-info") and not inside
+        real = os.path.realpath(place)
+        inside = (real + os.sep).startswith(prefix)
+        editable = entry.endswith(".egg-info") and not inside and not is_of_base(real)
         inherited = virtual and not inside and not editable
         content = digest(info) if hashes else ""
         note = notes.get(key, {})

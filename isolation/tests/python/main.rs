@@ -11,6 +11,7 @@ mod locks; // locks of environments, and packages that they add
 mod migrate; // migrations to and from the engine basic
 mod musl; // a target whose interpreter describes itself as one of musl
 mod packages; // pip: install, list, uninstall, hostile names and files
+mod pypy; // PyPy, where it is installed
 mod repair; // environments that were moved, interpreters that have changed
 mod snapshots; // snapshots and forks, at other paths
 mod sources; // where packages come from: wheels, directories, files, digests

@@ -1,5 +1,6 @@
 //! Moves the files of one directory to an environment of another engine.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -232,6 +233,17 @@ async fn check_is_there(source: &Environment, directory: &str) -> Result<()> {
     }
 }
 
+/// The changed files, without the directories in which they are, and without code that Python has
+/// compiled: it compiles the code again.
+fn leaves<'a>(changed: impl Iterator<Item = &'a String>) -> Vec<&'a str> {
+    let changed: Vec<&str> = changed.map(String::as_str).collect();
+    let above = |path: &&'a str| Path::new(*path).ancestors().skip(1);
+    let parents: HashSet<&Path> = changed.iter().flat_map(above).collect();
+    let is_compiled = |path: &Path| path.iter().any(|part| part == "__pycache__");
+    let is_leaf = |path: &&str| !parents.contains(Path::new(*path)) && !is_compiled(Path::new(*path));
+    changed.into_iter().filter(is_leaf).collect()
+}
+
 /// The state of the environment beside the directory that moves.
 async fn outside(source: &Environment, from: &Side) -> Result<Vec<LeftOut>> {
     let mut lost = always_lost();
@@ -265,9 +277,7 @@ async fn outside(source: &Environment, from: &Side) -> Result<Vec<LeftOut>> {
             .any(|mount| Path::new(&mount.target).starts_with(path));
         !path.starts_with(&top) && !top.starts_with(path) && !has_mount
     };
-    let files: Vec<&String> = changed.iter().filter(is_outside).collect();
-    let parents = |path: &&&String| !files.iter().any(|other| other.starts_with(&format!("{path}/")));
-    let leaves: Vec<&str> = files.iter().filter(parents).map(|path| path.as_str()).collect();
+    let leaves = leaves(changed.iter().filter(is_outside));
     if !leaves.is_empty() {
         let what = format!(
             "{} outside of {}, such as {}",
@@ -281,4 +291,26 @@ async fn outside(source: &Environment, from: &Side) -> Result<Vec<LeftOut>> {
         ));
     }
     Ok(lost)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changed_files_have_no_directories_nor_bytecode() {
+        let changed = [
+            "/usr",
+            "/usr/lib/python3",
+            "/usr/lib/python3/__pycache__",
+            "/usr/lib/python3/__pycache__/os.cpython-311.pyc",
+            "/usr/lib",
+            "/usr/library",
+            "/etc/app/conf",
+            "/etc/app",
+        ];
+        let changed = changed.map(str::to_owned);
+        assert_eq!(leaves(changed.iter()), ["/usr/library", "/etc/app/conf"]);
+        assert!(leaves([].iter()).is_empty());
+    }
 }

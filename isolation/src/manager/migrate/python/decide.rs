@@ -283,5 +283,15 @@ mod tests {
         assert_eq!(spec.engine_options[VIRTUALENV]["python"], "3.11");
         // The caller has chosen one.
         assert!(!super::super::wants(VIRTUALENV, &mut spec, &found));
+        let of_pypy = Found {
+            python: Python {
+                implementation: "PyPy".into(),
+                ..python()
+            },
+            ..found
+        };
+        let mut spec = EnvironmentSpec::default();
+        assert!(super::super::wants(VIRTUALENV, &mut spec, &of_pypy));
+        assert_eq!(spec.engine_options[VIRTUALENV]["python"], "pypy3.11");
     }
 }

@@ -85,19 +85,20 @@ impl Found {
             libc,
             ..
         } = &self.python;
-        let better = match (implementation.as_str(), libc.0.as_str()) {
-            ("CPython", "glibc") => format!("python:{major}.{minor}-slim"),
-            ("CPython", _) => format!("python:{major}.{minor}-alpine"),
-            ("PyPy", _) => format!("pypy:{major}.{minor}-slim"),
+        let (name, system) = match (implementation.as_str(), libc.0.as_str()) {
+            ("CPython", "glibc") => ("python", "slim"),
+            ("CPython", _) => ("python", "alpine"),
+            ("PyPy", _) => ("pypy", "slim"),
             _ => return None,
         };
+        let better = format!("{name}:{major}.{minor}-{system}");
         let is_same = |other: &Python| {
             (other.implementation == *implementation && other.libc.0 == libc.0)
                 && (other.version.0, other.version.1) == (*major, *minor)
         };
         let has_it = match asked {
             Some(asked) => asked.is_some_and(is_same),
-            None => image.is_some_and(|image| image.contains(&format!("python:{major}.{minor}"))),
+            None => image.is_some_and(|image| image.contains(&format!("{name}:{major}.{minor}"))),
         };
         (!has_it).then(|| {
             format!(
@@ -167,8 +168,13 @@ pub(super) fn wants(engine: &str, spec: &mut EnvironmentSpec, found: &Found) -> 
         return false;
     }
     let (major, minor, _) = found.python.version;
+    // The names of requests; without one it is CPython.
+    let implementation = match found.python.implementation.as_str() {
+        "PyPy" => "pypy",
+        _ => "",
+    };
     VirtualenvOptions {
-        python: Some(format!("{major}.{minor}")),
+        python: Some(format!("{implementation}{major}.{minor}")),
         ..VirtualenvOptions::default()
     }
     .add_to(spec);
@@ -294,6 +300,9 @@ mod tests {
             let text = hint(one, Some("python:3.9-slim"), None).unwrap();
             assert!(text.contains(image), "{text}");
         }
+        // The same version is not enough.
+        hint(&pypy, Some("python:3.11-slim"), None).unwrap();
+        assert_eq!(hint(&pypy, Some("pypy:3.11"), None), None);
         let other = Python {
             implementation: "GraalVM".into(),
             ..python()
