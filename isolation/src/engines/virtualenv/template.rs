@@ -153,9 +153,11 @@ fn key(interpreter: &Interpreter, pip: bool) -> Result<String> {
 }
 
 /// Creates the directory of templates. One that another user may write to is an error: commands
-/// would run what that user put there.
+/// would run what that user put there. The directories above it are open: the users of a sandbox
+/// enter them, too.
 pub(super) fn private(cache: &Path) -> Result<PathBuf> {
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(cache);
+    let above = cache.parent().map_or(Ok(()), fs::create_dir_all);
+    let made = above.and_then(|()| DirBuilder::new().recursive(true).mode(0o700).create(cache));
     made.map_err(|e| Error::io("create the directory", cache, e))?;
     let real = fs::canonicalize(cache).map_err(|e| Error::io("resolve the directory", cache, e))?;
     let meta = real.metadata().map_err(|e| Error::io("inspect", &real, e))?;
@@ -302,7 +304,8 @@ esac
     #[test]
     fn second_environment_runs_no_tool() {
         let directory = tempfile::tempdir().unwrap();
-        let (calls, cache) = (directory.path().join("calls"), directory.path().join("cache"));
+        let calls = directory.path().join("calls");
+        let cache = directory.path().join("cache/isolate/virtualenv");
         let script = PYTHON.replace("CALLS", calls.to_str().unwrap());
         let interpreter = Interpreter {
             executable: testing::program(directory.path(), &script),
@@ -315,6 +318,11 @@ esac
             template.copy(&target, Path::new("lib"), &stop).unwrap();
             assert!(target.join("bin/pip").is_file(), "{name} has no pip");
         }
+        assert_eq!(cache.metadata().unwrap().mode() & 0o777, 0o700);
+        // As any other new directory, whatever this process takes away from its permissions.
+        fs::create_dir(directory.path().join("usual")).unwrap();
+        let mode = |name: &str| directory.path().join(name).metadata().unwrap().mode();
+        assert_eq!(mode("cache/isolate"), mode("usual"));
         let calls = fs::read_to_string(calls).unwrap();
         let times = |word: &str| calls.lines().filter(|line| line.contains(word)).count();
         let made = times("-m venv --without-pip");
