@@ -15,9 +15,11 @@ use crate::session::Session;
 /// It reads the journal of this user: environments whose owner was killed and files of interrupted
 /// migrations are removed; an environment that was paused for a snapshot, a fork or a migration is
 /// resumed. An image of forks or of a restored snapshot that other programs used when its last
-/// environment was removed is removed as soon as nothing uses it. Environments of live processes,
-/// kept environments and containers of other programs are not touched. The resources of a
-/// daemon that does not answer stay for the next time, and the exit code is then 1.
+/// environment was removed is removed as soon as nothing uses it. If another program has removed
+/// the container of a kept environment, the volumes and networks of the environment are removed,
+/// too. Environments of live processes, kept environments and containers of other programs are not
+/// touched. The resources of a daemon that does not answer stay for the next time, and the exit
+/// code is then 1.
 #[derive(Debug, Args)]
 pub(crate) struct Gc {
     /// Only print what would be removed and resumed

@@ -12,7 +12,8 @@ use crate::session::Session;
 /// Destroy environments with their files
 ///
 /// Every environment that `isolate ls` shows can be destroyed, also a lost one, and one whose owner
-/// was killed. One whose network others have is destroyed only after them.
+/// was killed. One whose network others have is destroyed only after them. Of one that is not
+/// listed any more, the whole ID removes the networks and volumes that have it as a label.
 #[derive(Debug, Args)]
 pub(crate) struct Rm {
     /// Also destroy environments that run or are in use; forget those whose daemon does not answer

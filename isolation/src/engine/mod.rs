@@ -181,6 +181,13 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
         Box::pin(std::future::ready(Ok(None)))
     }
 
+    /// The resources with the ID of an environment in a label, also those that no journal notes.
+    #[doc(hidden)]
+    fn labelled<'a>(&'a self, id: &'a EnvironmentId) -> BoxFuture<'a, Result<Vec<Resource>>> {
+        let _ = id;
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+
     /// Builds the image of a specification with [`EnvironmentSpec::build`], and returns its name,
     /// which depends on its content. `log` gets the output of the build, piece by piece.
     fn build_image<'a>(

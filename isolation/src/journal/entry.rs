@@ -66,6 +66,11 @@ impl Entry {
         })
     }
 
+    /// Its other resources.
+    pub(crate) fn others(&self) -> impl Iterator<Item = &Resource> {
+        self.resources.iter().filter(|resource| resource.kind != IMAGE)
+    }
+
     /// Whether its owner has exited without removing it. A kept environment needs no owner.
     pub(crate) fn is_orphan(&self) -> bool {
         self.lifetime == Lifetime::Owner && self.owner.liveness() == Liveness::Dead

@@ -18,7 +18,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::events::{EventKind, EventSink, Subject};
 use crate::journal::Journal;
 use crate::journal::directory::StateDirectory;
-use crate::journal::entry::Entry;
+use crate::journal::entry::{Entry, Resource};
 use crate::journal::left_image::LeftImage;
 use crate::spec::lifetime::Lifetime;
 
@@ -31,6 +31,9 @@ const CREATED_LONG_AGO: Duration = Duration::from_secs(600);
 
 /// The timeout of the removal of one environment.
 const REMOVE_TIMEOUT: Duration = Duration::from_secs(90);
+
+/// How long a container that is made anew, for example at a port that is free, may be missing.
+const MADE_ANEW: Duration = Duration::from_secs(1);
 
 /// The timeout of the lock of an environment's leases.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -75,7 +78,8 @@ enum Outcome {
 impl Manager {
     /// Removes the environments of the [journal](crate::ManagerOptions::journal) whose owner has
     /// exited and that are neither kept nor in use by others, in any state. Also removes the
-    /// entries of environments that no longer exist, and resumes environments that a killed process
+    /// entries of environments that no longer exist, with the volumes and networks that belonged to
+    /// them, and resumes environments that a killed process
     /// has paused for a snapshot, a fork or a migration, and removes images of forks and restored
     /// snapshots that others used when their last environment was removed. Environments of live
     /// processes and of other programs are not touched.
@@ -166,34 +170,53 @@ impl Collector {
         Ok(report)
     }
 
-    /// Removes the entries of kept environments that another program has removed, and returns their
-    /// images.
+    /// Removes the entries of kept environments that another program has removed, with their
+    /// volumes and networks, and returns their images.
     async fn drop_missing(&self, kept: Vec<Entry>, report: &mut GcReport) -> Vec<LeftImage> {
+        let mut missing = self.missing(kept).await;
+        if missing.iter().any(|entry| entry.others().next().is_some()) {
+            sleep(MADE_ANEW).await;
+            missing = self.missing(missing).await;
+        }
         let mut images = Vec::new();
-        for (entry, exists) in self.examine(kept).await {
-            // If an engine does not answer, none of its environments could be removed.
-            if exists.is_ok_and(|exists| !exists) {
-                let outcome = self.drop_entry(&entry).map(|left| images.extend(left));
-                self.report(
-                    &entry,
-                    outcome.map_or_else(Outcome::Failed, |()| Outcome::Gone),
-                    report,
-                );
-            }
+        for entry in missing {
+            let outcome = match self.drop_entry(&entry).await {
+                Ok((left, outcome)) => {
+                    images.extend(left);
+                    outcome
+                }
+                Err(error) => Outcome::Failed(error.during("remove the environment", &entry.name)),
+            };
+            self.report(&entry, outcome, report);
         }
         images
     }
 
-    /// Removes an entry; its images are noted, and returned.
-    fn drop_entry(&self, entry: &Entry) -> Result<Vec<LeftImage>> {
+    /// The entries whose environments do not exist.
+    async fn missing(&self, entries: Vec<Entry>) -> Vec<Entry> {
+        let examined = self.examine(entries).await.into_iter();
+        // If an engine does not answer, none of its environments could be removed.
+        let missing = examined.filter(|(_, exists)| matches!(exists, Ok(false)));
+        missing.map(|(entry, _)| entry).collect()
+    }
+
+    /// Removes an entry and what is left of its environment. Its images are noted, and returned.
+    async fn drop_entry(&self, entry: &Entry) -> Result<(Vec<LeftImage>, Outcome)> {
         let images: Vec<LeftImage> = entry.images().collect();
+        let others: Vec<Resource> = entry.others().cloned().collect();
+        let mut found = !others.is_empty();
         if !self.dry_run {
             images
                 .iter()
                 .try_for_each(|left| self.directory.note_image(left))?;
+            if found {
+                let engine = self.registry.reach(&entry.engine, &entry.address)?;
+                found = self.ask(&engine, entry, &others).await?;
+            }
             self.directory.remove(&entry.id)?;
         }
-        Ok(images)
+        let outcome = if found { Outcome::Removed } else { Outcome::Gone };
+        Ok((images, outcome))
     }
 
     /// Reports the environments that would be removed.
@@ -301,20 +324,11 @@ impl Collector {
 
     /// Removes an environment. If it does not exist, checks again for some time.
     async fn remove_from(&self, engine: &Arc<dyn Engine>, entry: &Entry) -> Result<bool> {
-        let journal = Journal::of(Some(&self.directory), &entry.id);
-        let context = Context::new(self.events.clone(), journal);
-        let leftover = Leftover {
-            id: &entry.id,
-            resources: &entry.resources,
-            context: &context,
-        };
         let age = self.directory.age(&entry.id);
         let appears = age.is_some_and(|age| age < CREATED_LONG_AGO);
         let began = Instant::now();
         loop {
-            let removed = timeout(REMOVE_TIMEOUT, engine.remove(leftover)).await;
-            let text = || format!("the removal did not end within {} s", REMOVE_TIMEOUT.as_secs());
-            if removed.unwrap_or_else(|_| Err(Error::new(ErrorKind::Timeout, text())))? {
+            if self.ask(engine, entry, &entry.resources).await? {
                 return Ok(true);
             }
             if !appears || began.elapsed() >= MAY_APPEAR {
@@ -322,6 +336,22 @@ impl Collector {
             }
             sleep(PAUSE).await;
         }
+    }
+
+    /// Asks an engine to remove an environment with these resources.
+    async fn ask(&self, engine: &Arc<dyn Engine>, entry: &Entry, resources: &[Resource]) -> Result<bool> {
+        let journal = Journal::of(Some(&self.directory), &entry.id);
+        let context = Context::new(self.events.clone(), journal);
+        let leftover = Leftover {
+            id: &entry.id,
+            resources,
+            context: &context,
+        };
+        let removed = timeout(REMOVE_TIMEOUT, engine.remove(leftover)).await;
+        removed.unwrap_or_else(|_| {
+            let why = format!("the removal did not end within {} s", REMOVE_TIMEOUT.as_secs());
+            Err(Error::new(ErrorKind::Timeout, why))
+        })
     }
 
     fn report(&self, entry: &Entry, outcome: Outcome, report: &mut GcReport) {

@@ -43,7 +43,8 @@ impl Collector {
                 }),
             }
         }
-        let gone: BTreeSet<&EnvironmentId> = report.gone.iter().map(|entry| &entry.id).collect();
+        let gone = report.gone.iter().chain(&report.removed);
+        let gone: BTreeSet<&EnvironmentId> = gone.map(|entry| &entry.id).collect();
         let entries = self.directory.entries()?.into_iter().flatten();
         // In a dry run, those of missing environments are still there.
         let needed = entries.filter(|entry| !gone.contains(&entry.id));

@@ -127,9 +127,17 @@ impl Listed {
 
     fn damaged(id: EnvironmentId) -> Self {
         Self {
+            standing: Standing::Damaged,
+            ..Self::labelled(id, "")
+        }
+    }
+
+    /// One that only labels of an engine name.
+    pub(super) fn labelled(id: EnvironmentId, engine: &str) -> Self {
+        Self {
             id,
             name: String::new(),
-            engine: String::new(),
+            engine: engine.to_owned(),
             address: None,
             status: None,
             image: None,
@@ -139,7 +147,7 @@ impl Listed {
             exit_code: None,
             ports: Vec::new(),
             network_of: None,
-            standing: Standing::Damaged,
+            standing: Standing::Unknown,
         }
     }
 

@@ -5,8 +5,10 @@ use super::list::{Listed, Standing};
 use crate::engine::Leftover;
 use crate::engine::context::Context;
 use crate::environment::first::as_word;
+use crate::environment::id::EnvironmentId;
 use crate::environment::sharing;
 use crate::environment::status::Status;
+use crate::environment::summary::EnvironmentSummary;
 use crate::error::{Error, ErrorKind, Result};
 use crate::events::{EventKind, Subject};
 
@@ -20,7 +22,9 @@ pub struct Remove {
 
 impl Manager {
     /// Removes an environment that any process has created, by its ID, by a unique beginning of
-    /// the ID, or by its name. It may be lost, without owner, or incomplete.
+    /// the ID, or by its name. It may be lost, without owner, or incomplete. Of one that neither an
+    /// engine nor the journal has, the networks and volumes with its label are removed, by its whole
+    /// ID.
     ///
     /// # Errors
     ///
@@ -32,7 +36,12 @@ impl Manager {
     }
 
     async fn find_and_remove(&self, reference: &str, remove: Remove) -> Result<Listed> {
-        let (listed, sharing) = self.find_with_sharing(reference).await?;
+        let (listed, sharing) = match self.find_with_sharing(reference).await {
+            Err(error) if error.is_not_found() => {
+                return self.remove_labelled(reference).await?.ok_or(error);
+            }
+            found => found?,
+        };
         if listed.status.is_some_and(Status::is_running) && !remove.force {
             return Err(Error::invalid(format!(
                 "the environment runs; stop it first: `isolate stop {}`, or use --force",
@@ -71,6 +80,32 @@ impl Manager {
         };
         self.events.emit(subject, EventKind::Destroyed);
         Ok(listed)
+    }
+
+    /// Removes the networks and volumes of an environment that neither an engine nor the journal has,
+    /// by its whole ID.
+    async fn remove_labelled(&self, reference: &str) -> Result<Option<Listed>> {
+        let Ok(id) = reference.parse::<EnvironmentId>() else {
+            return Ok(None);
+        };
+        for engine in self.registry().engines() {
+            // Without an answer, the first error counts: there is no such environment.
+            let resources = engine.labelled(&id).await.unwrap_or_default();
+            let others = |all: Vec<EnvironmentSummary>| all.iter().all(|one| one.id != id);
+            if resources.is_empty() || !engine.list().await.is_ok_and(others) {
+                continue;
+            }
+            let context = Context::new(self.events.clone(), self.state.journal(&id));
+            let leftover = Leftover {
+                id: &id,
+                resources: &resources,
+                context: &context,
+            };
+            if engine.remove(leftover).await? {
+                return Ok(Some(Listed::labelled(id, engine.name())));
+            }
+        }
+        Ok(None)
     }
 
     async fn remove_listed(&self, listed: &Listed) -> Result<()> {

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 
 use engine_api::Docker;
 use engine_api::containers::StopContainer;
+use engine_api::volumes::CreateVolume;
 use fake_engine::{FakeEngine, Fault, Socket};
-use isolation::engines::docker::DockerEngine;
+use isolation::engines::docker::{DockerEngine, labels};
 use isolation::{
     EngineChoice, Environment, EnvironmentId, EnvironmentSpec, ErrorKind, Gc, GcReport, GroupSpec, Lifetime,
     Manager, ManagerOptions, Reaper, Registry, Remove, Status,
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 use tests::chain;
 
 use super::docker_engine::{IMAGE, create, spec};
@@ -60,6 +61,24 @@ impl Fixture {
     }
 }
 
+impl Fixture {
+    /// Creates a volume with the label of an environment, and notes it in the entry of this one.
+    async fn note_volume(&self, noted: &EnvironmentId, name: &str, of: &str) {
+        let docker = Docker::with_connector(self.fake.clone());
+        let body = CreateVolume {
+            name: name.to_owned(),
+            labels: [(labels::ENVIRONMENT, of)].into(),
+            ..CreateVolume::default()
+        };
+        docker.volumes().create(body).await.unwrap();
+        let text = std::fs::read_to_string(self.entry(noted)).unwrap();
+        let mut entry: Value = serde_json::from_str(&text).unwrap();
+        let resources = entry["resources"].as_array_mut().unwrap();
+        resources.push(json!({"kind": "volume", "name": name}));
+        std::fs::write(self.entry(noted), entry.to_string()).unwrap();
+    }
+}
+
 fn kept() -> EnvironmentSpec {
     EnvironmentSpec {
         lifetime: Lifetime::Kept,
@@ -100,6 +119,66 @@ async fn kept_environment_that_is_gone_is_forgotten() {
     assert!(gc(&manager, false).await.gone.is_empty());
     stays.destroy().await.unwrap();
     assert_eq!(fixture.fake.resources(), [""; 0]);
+}
+
+/// Somebody else has removed the container alone. The volume of another environment stays.
+#[tokio::test]
+async fn volume_of_a_removed_container_is_collected() {
+    let fixture = Fixture::new();
+    let manager = fixture.manager(true);
+    let gone = create(&manager, kept()).await.unwrap();
+    let id = gone.id().clone();
+    fixture.note_volume(&id, "ours", id.as_str()).await;
+    let other = EnvironmentId::random();
+    fixture.note_volume(&id, "theirs", other.as_str()).await;
+    fixture.remove_container(&gone).await;
+    let report = gc(&manager, true).await;
+    assert_eq!(ids(&report.removed), std::slice::from_ref(&id), "{report:?}");
+    let volumes = || fixture.fake.snapshot().volumes.into_iter().collect::<Vec<_>>();
+    assert_eq!(volumes(), ["ours", "theirs"]);
+    // What cannot be removed stays noted.
+    let fault = Fault::internal_error("the disk is broken");
+    fixture.fake.fail_next("DELETE", "/volumes/ours", fault);
+    let report = gc(&manager, false).await;
+    assert_eq!(report.failed.len(), 1, "{report:?}");
+    let text = chain(&report.failed[0].error);
+    assert!(text.contains("the disk is broken"), "{text}");
+    assert!(fixture.entry(&id).exists());
+    let report = gc(&manager, false).await;
+    assert_eq!(ids(&report.removed), std::slice::from_ref(&id), "{report:?}");
+    assert_eq!(volumes(), ["theirs"]);
+    assert!(!fixture.entry(&id).exists());
+}
+
+/// The journal does not have it any more. Its name is in no label that is searched.
+#[tokio::test]
+async fn volume_without_an_entry_is_removed_by_its_id() {
+    let fixture = Fixture::new();
+    let manager = fixture.manager(true);
+    let gone = create(&manager, kept()).await.unwrap();
+    let id = gone.id().clone();
+    let other = EnvironmentId::random();
+    for (name, of) in [("ours", id.as_str()), ("theirs", other.as_str())] {
+        fixture.note_volume(&id, name, of).await;
+    }
+    fixture.remove_container(&gone).await;
+    std::fs::remove_file(fixture.entry(&id)).unwrap();
+    for unknown in [EnvironmentId::random().as_str(), &id.as_str()[..8], "ours"] {
+        let error = manager.remove(unknown, Remove::default()).await.unwrap_err();
+        assert!(error.is_not_found(), "{}", chain(&error));
+    }
+    let removed = manager.remove(id.as_str(), Remove::default()).await.unwrap();
+    assert_eq!((&removed.id, removed.engine.as_str()), (&id, "docker"));
+    assert_eq!(fixture.fake.snapshot().volumes, ["theirs".to_owned()].into());
+    // A daemon that does not answer has nothing to remove.
+    fixture
+        .fake
+        .fail_next("GET", "/networks", Fault::internal_error("cannot list"));
+    let error = manager
+        .remove(other.as_str(), Remove::default())
+        .await
+        .unwrap_err();
+    assert!(error.is_not_found(), "{}", chain(&error));
 }
 
 #[tokio::test]

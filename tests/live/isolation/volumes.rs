@@ -2,9 +2,13 @@
 
 use std::io::Cursor;
 
+use engine_api::containers::{ContainerFilters, ListContainers, RemoveContainer};
 use engine_api::volumes::RemoveVolume;
-use isolation::engines::docker::{DockerEngine, DockerSettings, VolumeOptions};
-use isolation::{CopySource, EnvironmentSpec, ErrorKind, Lifetime, Mount};
+use isolation::engines::docker::{DockerEngine, DockerSettings, VolumeOptions, labels};
+use isolation::{
+    CopySource, Environment, EnvironmentSpec, ErrorKind, ForkOptions, Gc, Lifetime, Manager, ManagerOptions,
+    Mount, Reaper, Registry,
+};
 
 use super::owner::Owner;
 use super::owner_ends::isolate;
@@ -203,5 +207,58 @@ async fn directory_of_a_killed_owner_is_collected() {
         let left: Vec<_> = std::fs::read_dir(base.path()).unwrap().flatten().collect();
         assert_eq!(left.len(), 1, "{}: {left:?}: {err}", subject.name);
         assert_eq!(left[0].path(), other, "{}", subject.name);
+    }
+}
+
+/// As `docker rm -f` does.
+async fn remove_container(subject: &Subject, environment: &Environment) {
+    let filters = ContainerFilters {
+        label: [format!("{}={}", labels::ENVIRONMENT, environment.id())].into(),
+        ..ContainerFilters::default()
+    };
+    let options = ListContainers {
+        all: true,
+        filters,
+        ..ListContainers::default()
+    };
+    let containers = subject.docker.containers();
+    let listed = containers.list(options).await.unwrap();
+    assert_eq!(listed.len(), 1, "{}", subject.name);
+    let force = RemoveContainer {
+        force: true,
+        ..RemoveContainer::default()
+    };
+    containers.remove(&listed[0].id, force).await.unwrap();
+}
+
+/// Somebody else removes the container of a kept fork, whose volume is a copy.
+#[tokio::test]
+async fn volume_of_a_removed_container_is_collected() {
+    for subject in engines() {
+        let state = tempfile::tempdir().unwrap();
+        let (engine, prefix) = with_prefix(&subject);
+        let volume = engine.volumes().create(VolumeOptions::default()).await.unwrap();
+        let mut registry = Registry::new();
+        registry.register(engine).unwrap();
+        let options = ManagerOptions {
+            state_directory: Some(state.path().to_owned()),
+            reaper: Reaper::Off,
+            ..ManagerOptions::default()
+        };
+        let manager = Manager::with_options(registry, options);
+        let environment = active(&manager, mounting(volume.on_daemon())).await;
+        let forks = manager.fork(&environment, 1, ForkOptions::default()).await;
+        let forks = forks.unwrap_or_else(|error| panic!("{}: {}", subject.name, one_line(&error)));
+        forks[0].keep().await.unwrap();
+        assert_eq!(left(&subject, &prefix).await.len(), 2, "{}", subject.name);
+        remove_container(&subject, &forks[0]).await;
+        let report = manager.gc(Gc::default()).await.unwrap();
+        let removed: Vec<_> = report.removed.iter().map(|one| &one.id).collect();
+        assert_eq!(removed, [forks[0].id()], "{}: {report:?}", subject.name);
+        let volumes = left(&subject, &prefix).await;
+        assert_eq!(volumes, [volume.on_daemon()], "{}", subject.name);
+        environment.destroy().await.unwrap();
+        volume.remove().await.unwrap();
+        subject.until_nothing_is_left(&prefix).await;
     }
 }

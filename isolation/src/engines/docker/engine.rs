@@ -23,6 +23,7 @@ use crate::engine::{Ahead, Engine, Leftover, NewEnvironment, Opened, Probe};
 use crate::environment::id::EnvironmentId;
 use crate::environment::summary::EnvironmentSummary;
 use crate::error::Result;
+use crate::journal::entry::Resource;
 #[cfg(unix)]
 use crate::snapshots::SavedState;
 use crate::spec::EnvironmentSpec;
@@ -139,6 +140,10 @@ impl Engine for DockerEngine {
 
     fn is_image_used<'a>(&'a self, image: &'a str) -> BoxFuture<'a, Result<Option<bool>>> {
         Box::pin(async move { owned_image::is_used(self.docker().await?, image).await })
+    }
+
+    fn labelled<'a>(&'a self, id: &'a EnvironmentId) -> BoxFuture<'a, Result<Vec<Resource>>> {
+        Box::pin(self.labelled_resources(id))
     }
 
     fn build_image<'a>(

@@ -4,11 +4,14 @@ use std::path::Path;
 
 use engine_api::Docker;
 use engine_api::containers::RunState;
+use engine_api::networks::ListNetworks;
+use engine_api::volumes::ListVolumes;
 
 use super::diagnostics::to_error;
 use super::owned::{self, Kind};
-use super::{DockerEngine, dependents, listed, publish, remove, volume_directory};
+use super::{DockerEngine, dependents, labels, listed, publish, remove, volume_directory};
 use crate::engine::Leftover;
+use crate::environment::id::EnvironmentId;
 use crate::error::{Error, ErrorKind, Result};
 use crate::journal::entry::Resource;
 
@@ -34,6 +37,29 @@ impl DockerEngine {
             found |= self.remove_resource(leftover, resource).await?;
         }
         Ok(found)
+    }
+
+    /// The networks and volumes with the label of an environment.
+    pub(super) async fn labelled_resources(&self, id: &EnvironmentId) -> Result<Vec<Resource>> {
+        let docker = self.docker().await?;
+        let label = format!("{}={id}", labels::ENVIRONMENT);
+        let networks = ListNetworks {
+            label: [label.as_str()].into(),
+            ..ListNetworks::default()
+        };
+        let networks = docker.networks().list(networks).await.map_err(to_error)?;
+        let volumes = ListVolumes {
+            label: [label.as_str()].into(),
+            ..ListVolumes::default()
+        };
+        let volumes = docker.volumes().list(volumes).await.map_err(to_error)?.volumes;
+        let networks = networks
+            .into_iter()
+            .map(|one| Resource::new(Kind::Network.as_str(), one.name));
+        let volumes = volumes
+            .into_iter()
+            .map(|one| Resource::new(Kind::Volume.as_str(), one.name));
+        Ok(networks.chain(volumes).collect())
     }
 
     /// Removes a volume or a network with the label of the environment.
