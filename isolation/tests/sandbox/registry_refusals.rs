@@ -192,7 +192,7 @@ async fn file_of_another_size_is_refused() {
     for (size, more, words) in [
         (2, "and more", "has more than 2 bytes"),
         (3, "", "has 2 bytes instead of 3"),
-        (1 << 62, "", "has 2 bytes instead of 4611686018427387904"),
+        (1_u64 << 62, "", "has 2 bytes instead of 4611686018427387904"),
     ] {
         // The same file twice is downloaded once.
         let file = format!(r#"{{"digest":"sha256:{id}","size":{size}}}"#);
