@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use engine_api::containers::{Health, HealthStatus, InspectContainer};
 use engine_api::{Docker, Version};
-use fake_engine::FakeEngine;
+use fake_engine::{FakeEngine, Fault};
 use isolation::engines::docker::DockerEngine;
 use isolation::{
     Command, Environment, EnvironmentSpec, ErrorKind, HealthSpec, Lifetime, Main, Manager, NotReady,
@@ -123,6 +123,8 @@ async fn failed_health_check_shows_its_last_five_results() {
     failing.health.as_mut().unwrap().start_period = None;
     failing.health.as_mut().unwrap().retries = Some(4);
     let environment = made(&manager, failing).await;
+    // The checks go on while the log is read for the error.
+    fake.fail_next("GET", "/logs", Fault::Delay(2 * INTERVAL));
     let waited = environment
         .wait_until(&WaitFor::Healthy, Duration::from_secs(100))
         .await;
@@ -191,7 +193,7 @@ async fn check_of_an_image_ends_the_wait_for_health() {
     for _ in 0..20 {
         let unhealthy = serde_json::json!({"State": {"Health": {"Status": "unhealthy"}}});
         let path = format!("/{container}/json");
-        fake.fail_next("GET", &path, fake_engine::Fault::Patch(unhealthy));
+        fake.fail_next("GET", &path, Fault::Patch(unhealthy));
     }
     let waited = environment
         .wait_until(&WaitFor::Healthy, Duration::from_secs(100))

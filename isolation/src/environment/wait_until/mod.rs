@@ -7,7 +7,7 @@ mod http;
 mod not_ready;
 mod port;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
@@ -76,16 +76,42 @@ impl From<Error> for Failed {
 type Outcome = std::result::Result<(), Failed>;
 
 /// The last observation of a condition.
+#[derive(Debug, Default)]
+struct Seen {
+    text: Option<String>,
+    /// The results of the health check in the text.
+    checks: Vec<CheckResult>,
+}
+
 #[derive(Debug, Clone, Default)]
-struct Note(Arc<Mutex<Option<String>>>);
+struct Note(Arc<Mutex<Seen>>);
 
 impl Note {
     fn set(&self, text: Option<String>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = text;
+        *self.seen() = Seen {
+            text,
+            checks: Vec::new(),
+        };
+    }
+
+    fn set_checks(&self, checks: Vec<CheckResult>) {
+        let results = not_ready::in_words(&checks);
+        *self.seen() = Seen {
+            text: Some(format!("the health check fails: {results}")),
+            checks,
+        };
     }
 
     fn get(&self) -> Option<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.seen().text.clone()
+    }
+
+    fn checks(&self) -> Option<Vec<CheckResult>> {
+        Some(self.seen().checks.clone()).filter(|checks| !checks.is_empty())
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -140,9 +166,11 @@ impl Shared {
             condition: condition.to_string(),
             elapsed: began.elapsed(),
             observed: notes.iter().filter_map(Note::get).collect(),
-            checks: match condition.needs_health() {
-                true => self.last_checks(),
-                false => Vec::new(),
+            // Not those that were made since.
+            checks: match (notes.iter().find_map(Note::checks), condition.needs_health()) {
+                (Some(observed), _) => observed,
+                (None, true) => self.last_checks(),
+                (None, false) => Vec::new(),
             },
             exit,
             last_lines: texts(&lines),
@@ -273,8 +301,7 @@ impl Shared {
                 return Ok(true);
             }
             count.has_failed(began);
-            let results = not_ready::in_words(&self.last_checks());
-            note.set(Some(format!("the health check fails: {results}")));
+            note.set_checks(self.last_checks());
             let is_unhealthy = match &self.spec.health {
                 Some(_) => count.is_unhealthy(),
                 // The times of the image's health check are those of the engine, which runs it,
