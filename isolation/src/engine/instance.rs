@@ -153,6 +153,12 @@ pub trait Instance: fmt::Debug + Send + Sync {
         false
     }
 
+    /// The names of the environments of any process that have its network; empty if the engine
+    /// refuses its removal then.
+    fn network_users(&self) -> BoxFuture<'_, Result<Vec<String>>> {
+        Box::pin(async { Ok(Vec::new()) })
+    }
+
     /// The size of its files, if it has a disk limit that the engine does not enforce.
     fn disk_usage(&self) -> Option<&dyn DiskUsage> {
         None

@@ -317,7 +317,7 @@ impl Environment {
     /// An error of the kind [`Timeout`](crate::ErrorKind::Timeout) if the engine hangs: see
     /// [`ManagerOptions::cleanup_timeout`](crate::ManagerOptions::cleanup_timeout). The kind is
     /// [`Conflict`](crate::ErrorKind::Conflict) while other environments of this process have its
-    /// network, on Podman those of any process; then it goes on as before.
+    /// network, on Podman and if it is kept those of any process; then it goes on as before.
     pub async fn destroy(&self) -> Result<()> {
         self.shared().destroy().await
     }

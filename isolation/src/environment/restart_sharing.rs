@@ -41,7 +41,8 @@ impl Shared {
     ///
     /// # Errors
     ///
-    /// If other environments still use its network after that: they would lose their network.
+    /// If other environments still use its network after that: they would lose their network. If
+    /// the environment is kept, those of other processes count, too.
     pub(super) async fn until_network_is_unused(&self) -> Result<()> {
         let began = Instant::now();
         loop {
@@ -50,6 +51,10 @@ impl Shared {
                 if other.uses_network().await && !using.contains(&other.name().to_owned()) {
                     using.push(other.name().to_owned());
                 }
+            }
+            // Any process may use one that outlives its owner.
+            if using.is_empty() && self.is_kept() {
+                using = self.answered(self.instance.network_users()).await?;
             }
             if using.is_empty() {
                 return Ok(());

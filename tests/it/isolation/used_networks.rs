@@ -6,8 +6,8 @@ use engine_api::Docker;
 use engine_api::containers::{CreateContainer, RemoveContainer};
 use fake_engine::{FakeEngine, Fault};
 use isolation::{
-    Command, Environment, EnvironmentSpec, Error, ErrorKind, EventKind, Manager, NetworkMode, NetworkSpec,
-    PublishedPort, Remove, Status,
+    Command, Environment, EnvironmentSpec, Error, ErrorKind, EventKind, Lifetime, Manager, NetworkMode,
+    NetworkSpec, PublishedPort, Remove, Status,
 };
 use tests::chain;
 use tokio::time::Instant;
@@ -49,6 +49,34 @@ async fn assert_runs(environment: &Environment) {
     assert_eq!(environment.status(), Status::Running);
     let output = environment.run(Command::shell("echo here")).await.unwrap();
     assert_eq!(output.stdout_text(), "here\n");
+}
+
+/// Docker removes the container of another process's network. One that ends with its owner takes
+/// that network along anyway, and the daemon is not asked.
+#[tokio::test(start_paused = true)]
+async fn kept_network_of_another_process_stays() {
+    for lifetime in [Lifetime::Kept, Lifetime::Owner] {
+        let fake = FakeEngine::new().with_image(IMAGE);
+        let (manager, other) = (on(&fake), on(&fake));
+        let vpn = made(&manager, EnvironmentSpec { lifetime, ..spec() }).await;
+        let app = made(&other, app_of(&vpn)).await;
+        fake.reset();
+        if lifetime == Lifetime::Kept {
+            assert_refused(&vpn.destroy().await.unwrap_err(), FIRST);
+            assert_runs(&vpn).await;
+            app.destroy().await.unwrap();
+            vpn.destroy().await.unwrap();
+        } else {
+            vpn.destroy().await.unwrap();
+            let lists = fake.requests();
+            assert!(
+                !lists.iter().any(|one| one.contains("/containers/json")),
+                "{lists:?}"
+            );
+            app.destroy().await.unwrap();
+        }
+        assert_eq!(fake.resources(), [""; 0]);
+    }
 }
 
 #[tokio::test(start_paused = true)]

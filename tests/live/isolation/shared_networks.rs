@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use isolation::{
     ComposeFile, ComposeOptions, EngineChoice, Environment, EnvironmentId, EnvironmentSpec, ErrorKind, Group,
-    NetworkMode, NetworkSpec, Remove, Status,
+    Lifetime, NetworkMode, NetworkSpec, Remove, Status,
 };
 
 use super::{active, create, manager, sh, spec};
@@ -92,7 +92,11 @@ async fn removal_before_those_that_have_the_network() {
     for subject in engines() {
         let (one, prefix) = manager(&subject);
         let (other, other_prefix) = manager(&subject);
-        let vpn = active(&one, spec()).await;
+        let kept = EnvironmentSpec {
+            lifetime: Lifetime::Kept,
+            ..spec()
+        };
+        let vpn = active(&one, kept).await;
         let app = active(&one, sharing(&vpn)).await;
         let refused = |error: isolation::Error, by: &Environment| {
             let text = one_line(&error);
@@ -105,12 +109,10 @@ async fn removal_before_those_that_have_the_network() {
         refused(one.remove(vpn.id().as_str(), force).await.unwrap_err(), &app);
         assert_eq!(sh(&vpn, "echo here").await, "here", "{}", subject.name);
         app.destroy().await.unwrap();
-        // This process does not know of that one; Podman does.
+        // This process does not know of that one; the daemon does.
         let unknown = active(&other, sharing(&vpn)).await;
-        if subject.docker.system().ping().await.unwrap().is_podman() {
-            refused(vpn.destroy().await.unwrap_err(), &unknown);
-            assert_eq!(sh(&vpn, "echo here").await, "here", "{}", subject.name);
-        }
+        refused(vpn.destroy().await.unwrap_err(), &unknown);
+        assert_eq!(sh(&vpn, "echo here").await, "here", "{}", subject.name);
         unknown.destroy().await.unwrap();
         vpn.destroy().await.unwrap();
         subject.until_nothing_is_left(&prefix).await;

@@ -1,13 +1,17 @@
-//! The containers that have the network of another one: Podman removes that one only after them.
+//! The containers that have the network of another one. Podman removes that one only after them;
+//! with Docker, they lose their network.
+
+use std::collections::BTreeMap;
 
 use engine_api::Docker;
 use engine_api::containers::InspectContainer;
 
 use super::diagnostics::to_error;
-use super::{busy, labels};
-use crate::counted::listed;
+use super::networks::shared;
+use super::{busy, labels, listed};
+use crate::counted;
 use crate::environment::sharing;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Result};
 
 /// What Podman reports about such a container; a list of IDs may follow.
 const BEFORE: &str = "has dependent containers which must be removed before it";
@@ -33,6 +37,23 @@ pub(super) fn are_busy(dependents: &[String]) -> bool {
     dependents.iter().any(|id| busy::is_busy(id))
 }
 
+/// The names of the environments of any process that have the network of this container. Those
+/// that this process removes are left out.
+pub(super) async fn listed(docker: &Docker, container: &str) -> Result<Vec<String>> {
+    let all = listed::every_with_label(docker, labels::ENVIRONMENT.to_owned()).await?;
+    let mode = shared::mode(container);
+    let using = all
+        .into_iter()
+        .filter(|one| one.host_config.network_mode == mode && !busy::is_busy(&one.id));
+    Ok(using.filter_map(|one| name(&one.labels)).collect())
+}
+
+/// The name of the environment with these labels, or its ID.
+fn name(labels: &BTreeMap<String, String>) -> Option<String> {
+    let name = labels.get(labels::NAME).filter(|name| !name.is_empty());
+    name.or_else(|| labels.get(labels::ENVIRONMENT)).cloned()
+}
+
 /// The error of a removal. It names the environments that must be destroyed first.
 pub(super) async fn removal_error(docker: &Docker, error: engine_api::Error) -> Error {
     let (mut environments, mut others) = (Vec::new(), Vec::new());
@@ -46,10 +67,10 @@ pub(super) async fn removal_error(docker: &Docker, error: engine_api::Error) -> 
             others.push(id);
             continue;
         };
-        let label = |key: &str| container.config.labels.get(key).cloned();
-        match (label(labels::ENVIRONMENT), label(labels::NAME)) {
-            (Some(id), name) => environments.push(name.filter(|name| !name.is_empty()).unwrap_or(id)),
-            (None, _) => others.push(container.name.trim_start_matches('/').to_owned()),
+        let labels = &container.config.labels;
+        match name(labels).filter(|_| labels.contains_key(labels::ENVIRONMENT)) {
+            Some(name) => environments.push(name),
+            None => others.push(container.name.trim_start_matches('/').to_owned()),
         }
     }
     let mut first = Vec::new();
@@ -59,7 +80,7 @@ pub(super) async fn removal_error(docker: &Docker, error: engine_api::Error) -> 
     if !others.is_empty() {
         first.push(format!(
             "its network is used by the {}; remove what uses it first",
-            listed(&others, "container", "containers")
+            counted::listed(&others, "container", "containers")
         ));
     }
     match first.is_empty() {

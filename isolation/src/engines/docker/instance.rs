@@ -335,6 +335,15 @@ impl Instance for DockerInstance {
         Some(self)
     }
 
+    fn network_users(&self) -> BoxFuture<'_, Result<Vec<String>>> {
+        Box::pin(async {
+            match self.container.made_id.get() {
+                Some(id) if !self.container.podman => dependents::listed(&self.container.docker, &id).await,
+                _ => Ok(Vec::new()),
+            }
+        })
+    }
+
     fn disk_usage(&self) -> Option<&dyn DiskUsage> {
         self.measured_disk.map(|_| self as _)
     }
