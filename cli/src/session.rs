@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use isolation::engines::docker::{DockerEngine, PullPolicy};
-use isolation::{Environment, Group, Manager, ManagerOptions, Subscription};
+use isolation::{Environment, Event, EventKind, Group, Manager, ManagerOptions, Subscription};
 use serde_json::json;
 use tokio::fs::File;
 use tokio::io::{AsyncWriteExt, BufWriter};
@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use crate::client::Client;
 use crate::console::{Console, line};
 use crate::error::CliError;
+use crate::events_during::events_during;
 use crate::exit_code;
 use crate::global::Global;
 use crate::{registry, signals};
@@ -69,8 +70,18 @@ impl Session {
         work: impl AsyncFnOnce(&Self) -> Result<u8, CliError>,
     ) -> Result<u8, CliError> {
         let session = Self::open(global, client, policy).await?;
-        let outcome = work(&session).await;
+        let outcome = session.warning(Console::new(global), work(&session)).await;
         session.close(outcome).await
+    }
+
+    /// Warns of each default limit without which an environment runs, during `work`.
+    pub(crate) async fn warning<T>(&self, console: Console, work: impl Future<Output = T>) -> T {
+        let report = |event: Event| {
+            if let EventKind::DefaultLimitIgnored { limit, reason } = &event.kind {
+                console.warning(&format!("running without the default {limit}: {reason}"));
+            }
+        };
+        Box::pin(events_during(self.manager.subscribe(), work, report)).await
     }
 
     /// Whether the traffic with the daemon is recorded or replayed.

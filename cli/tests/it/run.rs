@@ -349,6 +349,21 @@ fn closed_pipe_is_success() {
 }
 
 #[test]
+fn default_limit_without_effect_is_a_warning() {
+    let (workspace, memory) = (Workspace::new(), Memory::start());
+    memory
+        .engine
+        .set_info("SecurityOptions", serde_json::json!(["name=rootless"]));
+    memory.engine.set_info("CgroupDriver", "none".into());
+    let create = ["create", "--image", "busybox", "--profile", "hardened"];
+    let ended = workspace.isolate(&[&["--host", &memory.address()][..], &create].concat());
+    assert_eq!(ended.code(), 0, "{}", ended.stderr());
+    let warning = "isolate: warning: running without the default process limit: this daemon cannot limit \
+                   processes, because it runs without root";
+    assert!(ended.stderr().contains(warning), "{}", ended.stderr());
+}
+
+#[test]
 fn refused_creation_is_replayed() {
     let (workspace, memory) = (Workspace::new(), Memory::start());
     let directory = tempfile::tempdir().unwrap();

@@ -284,6 +284,11 @@ pub trait Pause: Send + Sync {
     /// Pauses every process. The environment runs.
     fn pause(&self) -> BoxFuture<'_, Result<()>>;
 
+    /// Fails if the engine cannot pause this environment after all.
+    fn check(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async { Ok(()) })
+    }
+
     /// Resumes every process. The environment is paused.
     fn unpause(&self) -> BoxFuture<'_, Result<()>>;
 }

@@ -26,8 +26,16 @@ impl Paused {
     /// Pauses a running environment, if its engine supports that. A pause by a user stays.
     pub(crate) async fn begin(environment: &Environment) -> Result<Self> {
         let shared = environment.shared();
-        if shared.status() != Status::Running || shared.instance.pause().is_none() {
+        let Some(pausing) = shared
+            .instance
+            .pause()
+            .filter(|_| shared.status() == Status::Running)
+        else {
             return Ok(Self(None));
+        };
+        match shared.answered(pausing.check()).await {
+            Err(error) if error.is_unsupported() => return Ok(Self(None)),
+            checked => checked?,
         }
         let noting = Arc::clone(shared);
         // Not in the runtime's thread: the disk may be slow.

@@ -2,10 +2,11 @@
 
 use engine_api::Docker;
 use engine_api::images::ImportImage;
-use fake_engine::FakeEngine;
+use fake_engine::{FakeEngine, Fault};
+use isolation::snapshots::{SnapshotOptions, SnapshotStore};
 use isolation::{
     Command, EngineChoice, EnvironmentSpec, ErrorKind, EventKind, Feature, Main, Manager, ResourceLimits,
-    Subscription,
+    Status, Subscription,
 };
 use serde_json::json;
 use tests::chain;
@@ -177,4 +178,105 @@ async fn default_limit_without_an_effect_is_an_event() {
     let ignored = ignored(events).await;
     let pids = ignored.iter().filter(|(limit, _)| *limit == Feature::PidsLimit);
     assert_eq!(pids.count(), 1, "{ignored:?}");
+}
+
+/// A daemon without control groups, as Docker without root has none of version 1.
+async fn ungrouped() -> FakeEngine {
+    let fake = rootless(&[]).await;
+    fake.set_info("CgroupDriver", json!("none"));
+    fake
+}
+
+fn unlimited() -> EnvironmentSpec {
+    EnvironmentSpec {
+        limits: ResourceLimits::default(),
+        ..limited()
+    }
+}
+
+/// The messages are those of Docker 20.10 without root.
+#[tokio::test(start_paused = true)]
+async fn request_that_needs_groups_is_unsupported() {
+    const PAUSE: &str = "Cannot pause container 4f: OCI runtime pause failed: cannot toggle freezer: \
+                         cgroups not configured for container: unknown";
+    const TOP: &str = "runc did not terminate successfully: exit status 1: unable to get all container \
+                       pids: lstat : no such file or directory\n: unknown";
+    for grouped in [false, true] {
+        let fake = ungrouped().await;
+        if grouped {
+            fake.set_info("CgroupDriver", json!("systemd"));
+        }
+        let manager = on(&fake);
+        let environment = create(&manager, unlimited()).await.unwrap();
+        for (feature, method, path, message) in [
+            (Feature::Pause, "POST", "/pause", PAUSE),
+            (Feature::Processes, "GET", "/top", TOP),
+        ] {
+            fake.fail_next(method, path, Fault::internal_error(message));
+            let error = match feature {
+                Feature::Pause => environment.pause().await.unwrap_err(),
+                _ => environment.processes().await.map(drop).unwrap_err(),
+            };
+            let text = chain(&error);
+            match grouped {
+                // It has another reason then.
+                true => assert_eq!(error.kind(), ErrorKind::Engine, "{text}"),
+                false => {
+                    assert_eq!(error.missing()[0].feature, feature, "{text}");
+                    assert!(
+                        text.contains("no control groups, because it runs without root"),
+                        "{text}"
+                    );
+                }
+            }
+            assert_eq!(environment.status(), Status::Running);
+        }
+        environment.destroy().await.unwrap();
+    }
+}
+
+/// Docker then reports the usage of the whole machine.
+#[tokio::test(start_paused = true)]
+async fn usage_without_groups_is_not_reported() {
+    let fake = ungrouped().await;
+    let manager = on(&fake);
+    let environment = create(&manager, unlimited()).await.unwrap();
+    let error = environment.metrics().await.unwrap_err();
+    assert_eq!(error.missing()[0].feature, Feature::Metrics, "{}", chain(&error));
+    let asked = fake.requests();
+    assert!(!asked.iter().any(|one| one.contains("/stats")), "{asked:?}");
+    environment.destroy().await.unwrap();
+}
+
+/// Docker without root accepts it without a warning, and it has no effect.
+#[tokio::test(start_paused = true)]
+async fn block_io_limit_without_groups_is_an_error() {
+    let fake = ungrouped().await;
+    let mut spec = unlimited();
+    spec.limits = serde_json::from_value(json!({"block_io": {"weight": 300}})).unwrap();
+    let docker = EngineChoice::Named("docker".to_owned());
+    let error = on(&fake).create(&docker, spec).await.unwrap_err();
+    assert_eq!(
+        error.missing()[0].feature,
+        Feature::BlockIoLimits,
+        "{}",
+        chain(&error)
+    );
+    assert_eq!(fake.snapshot().containers.len(), 0);
+}
+
+/// As with other engines that cannot pause, the processes run during the snapshot.
+#[tokio::test]
+async fn snapshot_without_groups_is_made_while_it_runs() {
+    let kept = tempfile::tempdir().unwrap();
+    let store = SnapshotStore::open(Some(kept.path())).unwrap();
+    let fake = ungrouped().await;
+    let manager = on(&fake);
+    let environment = create(&manager, unlimited()).await.unwrap();
+    let saved = environment.snapshot(&store, SnapshotOptions::default()).await;
+    saved.unwrap_or_else(|error| panic!("{}", chain(&error)));
+    assert_eq!(environment.status(), Status::Running);
+    let asked = fake.requests();
+    assert!(!asked.iter().any(|one| one.ends_with("/pause")), "{asked:?}");
+    environment.destroy().await.unwrap();
 }

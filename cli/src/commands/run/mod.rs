@@ -176,7 +176,7 @@ impl Once<'_> {
             bundle: self.bundle,
             console,
         };
-        let running = Box::pin(runner.run(stop));
+        let running = Box::pin(session.warning(console, runner.run(stop)));
         // At the second signal the run and then the manager are dropped. The drop destroys
         // everything that can be destroyed without waiting.
         let outcome = tokio::select! {

@@ -10,6 +10,7 @@ use engine_api::system::{Event, EventFilters, ListenEvents};
 use engine_api::{Docker, JsonLines};
 use tokio::time::timeout;
 
+use super::control_groups::KnownDaemon;
 use super::made_id::MadeId;
 use super::oom::{CommandStart, Kills, ReportedKills};
 use super::shell_program::ShellProgram;
@@ -49,6 +50,8 @@ pub(super) struct ContainerRef {
     pub(super) shell: ShellProgram,
     /// The user of execs that signal processes.
     pub(super) control_user: &'static str,
+    /// The daemon's description of itself, if it was read.
+    pub(super) daemon: KnownDaemon,
     /// The OOM kills that were reported.
     pub(super) reported_kills: Arc<ReportedKills>,
 }

@@ -98,7 +98,7 @@ impl DaemonInfo {
         } else {
             ""
         };
-        [
+        let capabilities = [
             (Feature::MemoryLimit, info.memory_limit, "memory"),
             (Feature::CpuLimit, quota, "CPU time"),
             (Feature::PidsLimit, info.pids_limit, "processes"),
@@ -113,8 +113,15 @@ impl DaemonInfo {
         .with_values(CapabilityValues {
             memory: u64::try_from(info.mem_total).ok().filter(|bytes| *bytes > 0),
             cpus: u64::try_from(info.n_cpu).ok().filter(|cpus| *cpus > 0),
+            metrics: values().metrics.filter(|_| grouped),
             ..values()
-        })
+        });
+        // The usage that such a daemon reports is that of the whole machine.
+        let groups = format!("this daemon has no control groups{hint}");
+        OF_GROUPS
+            .into_iter()
+            .filter(|_| !grouped)
+            .fold(capabilities, |rest, feature| rest.without(feature, &groups))
     }
 }
 
@@ -193,13 +200,25 @@ pub(super) fn unless_refused<T>(reply: engine_api::Result<T>) -> engine_api::Res
 }
 
 /// The features that depend on the daemon.
-pub(super) const VARYING: [Feature; 6] = [
+pub(super) const VARYING: [Feature; 10] = [
     Feature::MemoryLimit,
     Feature::CpuLimit,
     Feature::PidsLimit,
     Feature::SwapLimit,
     Feature::CpuSet,
     Feature::DiskLimit,
+    Feature::BlockIoLimits,
+    Feature::Pause,
+    Feature::Processes,
+    Feature::Metrics,
+];
+
+/// The features that only control groups make possible, apart from limits that the daemon reports.
+const OF_GROUPS: [Feature; 4] = [
+    Feature::BlockIoLimits,
+    Feature::Pause,
+    Feature::Processes,
+    Feature::Metrics,
 ];
 
 /// The features of a daemon on a machine without restrictions.
@@ -243,8 +262,11 @@ mod tests {
         let some = daemon(some).capabilities();
         assert!(some.has(Feature::MemoryLimit) && some.has(Feature::PidsLimit));
         assert!(some.reason(Feature::CpuLimit).unwrap().contains("without root"));
-        let none = full.replace("systemd", "none");
-        assert!(!daemon(&none).capabilities().has(Feature::MemoryLimit));
+        let none = daemon(&full.replace("systemd", "none")).capabilities();
+        for feature in OF_GROUPS.into_iter().chain([Feature::MemoryLimit]) {
+            assert!(!none.has(feature), "{feature}");
+        }
+        assert_eq!(none.values().metrics, None);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use engine_api::containers::{ReadStats, Stats};
 use super::diagnostics::to_error;
 use super::instance::DockerInstance;
 use crate::BoxFuture;
+use crate::engine::capabilities::Feature;
 use crate::engine::instance::Metrics;
 use crate::error::{Error, Result};
 use crate::metrics::MetricsSample;
@@ -38,6 +39,10 @@ impl Metrics for DockerInstance {
                 true => Error::lost(),
                 false => to_error(error),
             };
+            // Podman refuses then.
+            if !self.container.podman {
+                self.container.check_feature(Feature::Metrics).await?;
+            }
             let mut samples = self.container.call(read).await.map_err(lost)?;
             match samples.next().await {
                 Some(Ok(stats)) => Ok(sample(&stats, self.memory_limit())),

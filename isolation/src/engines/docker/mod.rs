@@ -50,6 +50,7 @@ mod command_shell;
 mod connect;
 mod container;
 mod container_config;
+mod control_groups;
 mod create;
 mod create_container;
 mod daemon;
@@ -142,6 +143,7 @@ pub use platform::WrongPlatform;
 pub use settings::DockerSettings;
 pub use volumes::{CreatedVolume, VolumeInfo, VolumeOptions, VolumeUsage, Volumes};
 
+use control_groups::KnownDaemon;
 use daemon::DaemonInfo;
 use diagnostics::to_error;
 use platform::Emulated;
@@ -163,7 +165,7 @@ const LINUX_CONTAINERS: &str = "switch the daemon to Linux containers";
 #[derive(Debug)]
 pub struct DockerEngine {
     client: OnceCell<Docker>,
-    daemon: OnceCell<DaemonInfo>,
+    daemon: KnownDaemon,
     work: OnceLock<Arc<WorkLimit>>,
     emulated: Emulated,
     /// Whether the storage of the daemon enforces the size of a container.
@@ -183,7 +185,7 @@ impl Default for DockerEngine {
     fn default() -> Self {
         Self {
             client: OnceCell::new(),
-            daemon: OnceCell::new(),
+            daemon: KnownDaemon::default(),
             work: OnceLock::new(),
             emulated: Emulated::default(),
             quota: OnceLock::new(),

@@ -1,8 +1,8 @@
 //! Pauses an environment's container, and resumes it.
 
-use super::diagnostics::to_error;
 use super::instance::DockerInstance;
 use crate::BoxFuture;
+use crate::engine::capabilities::Feature;
 use crate::engine::instance::Pause;
 use crate::environment::checks;
 use crate::environment::status::Status;
@@ -26,12 +26,21 @@ impl DockerInstance {
         match refused {
             Err(refused) => Err(refused.observed(status)),
             Ok(()) if error.is_not_found() => Err(Error::lost()),
-            Ok(()) => Err(to_error(error)),
+            Ok(()) => Err(self.container.refused(Feature::Pause, error).await),
         }
     }
 }
 
 impl Pause for DockerInstance {
+    fn check(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async {
+            match self.container.podman {
+                true => Ok(()),
+                false => self.container.check_feature(Feature::Pause).await,
+            }
+        })
+    }
+
     fn pause(&self) -> BoxFuture<'_, Result<()>> {
         Box::pin(async {
             let containers = self.container.docker.containers();

@@ -2,9 +2,9 @@
 
 use engine_api::containers::TopContainer;
 
-use super::diagnostics::to_error;
 use super::instance::DockerInstance;
 use crate::BoxFuture;
+use crate::engine::capabilities::Feature;
 use crate::engine::instance::Processes;
 use crate::error::{Error, Result};
 use crate::process::ProcessEntry;
@@ -23,7 +23,7 @@ impl Processes for DockerInstance {
             match self.container.call(list).await {
                 Ok(table) => Ok(entries(&table)),
                 Err(error) if error.is_not_found() => Err(Error::lost()),
-                Err(error) => Err(to_error(error)),
+                Err(error) => Err(self.container.refused(Feature::Processes, error).await),
             }
         })
     }

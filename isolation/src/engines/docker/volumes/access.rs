@@ -131,6 +131,7 @@ impl Volumes<'_> {
                 name: std::sync::Arc::new(name.into()),
                 made_id: std::sync::Arc::default(),
                 control_user: "0",
+                daemon: self.engine.daemon.clone(),
                 reported_kills: std::sync::Arc::default(),
                 podman,
                 shell: ShellProgram::new(std::iter::empty()),
