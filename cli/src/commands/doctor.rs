@@ -153,11 +153,14 @@ async fn examine(docker: &Docker) -> Result<(Daemon, Option<Limits>), CliError> 
     let negotiated = docker.version().await?.to_string();
     let version = unless_refused(docker.system().version().await)?;
     let info = unless_refused(docker.system().info().await)?;
-    let limits = info.as_ref().map(|info| Limits {
-        memory: info.memory_limit,
-        swap: info.swap_limit,
-        cpus: info.cpu_cfs_quota && info.cpu_cfs_period,
-        pids: info.pids_limit,
+    let limits = info.as_ref().map(|info| {
+        let grouped = info.has_control_groups();
+        Limits {
+            memory: grouped && info.memory_limit,
+            swap: grouped && info.swap_limit,
+            cpus: grouped && info.cpu_cfs_quota && info.cpu_cfs_period,
+            pids: grouped && info.pids_limit,
+        }
     });
     Ok((daemon(docker, negotiated, version, info), limits))
 }
@@ -175,11 +178,7 @@ fn daemon(
         Some(false) => "Docker",
         None => "unknown",
     };
-    let rootless = |info: &Info| {
-        let mut options = info.security_options.iter();
-        options.any(|option| option.contains("rootless"))
-    };
-    let rootless = info.as_ref().map(rootless);
+    let rootless = info.as_ref().map(Info::is_rootless);
     let (version, info) = (version.unwrap_or_default(), info.unwrap_or_default());
     Daemon {
         address: docker.address(),

@@ -63,3 +63,4 @@ mod support; // a workspace for each test, and the command started in it
 mod system_packages; // `isolate packages` with apt and npm in a sandbox
 #[cfg(unix)]
 mod terminal; // commands on a terminal: run -it, exec -it, shell
+mod without_root; // recordings of daemons without root

@@ -190,3 +190,40 @@ pub struct Info {
     #[serde(rename = "NRI")]
     pub nri: Option<NriInfo>,
 }
+
+impl Info {
+    /// Whether the engine runs without root.
+    pub fn is_rootless(&self) -> bool {
+        let mut options = self.security_options.iter();
+        options.any(|option| option.contains("rootless"))
+    }
+
+    /// Whether containers have control groups of their own. Without root, they have none of
+    /// version 1; Podman then reports limits that have no effect.
+    pub fn has_control_groups(&self) -> bool {
+        let is_first = self.cgroup_version == CgroupVersion::V1;
+        self.cgroup_driver != CgroupDriver::None && !(self.is_rootless() && is_first)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_groups_need_root_or_version_2() {
+        let info = |driver: &str, version: &str, options: &str| -> Info {
+            let json = format!(
+                r#"{{"CgroupDriver":"{driver}","CgroupVersion":"{version}","SecurityOptions":[{options}]}}"#
+            );
+            crate::from_json(json.as_bytes()).unwrap()
+        };
+        let rootless = r#""name=seccomp,profile=default","name=rootless""#;
+        assert!(info("cgroupfs", "1", "").has_control_groups());
+        assert!(info("systemd", "2", rootless).has_control_groups());
+        // Docker, and Podman.
+        assert!(!info("none", "1", rootless).has_control_groups());
+        assert!(!info("cgroupfs", "1", rootless).has_control_groups());
+        assert!(info("none", "1", rootless).is_rootless() && !info("none", "1", "").is_rootless());
+    }
+}

@@ -17,7 +17,7 @@ pub(super) type KnownDaemon = Arc<OnceCell<DaemonInfo>>;
 impl ContainerRef {
     /// Fails if the daemon has not this feature. A daemon with root has it, and is not asked.
     pub(super) async fn check_feature(&self, feature: Feature) -> Result<()> {
-        if self.daemon.get().is_none() && daemon::drops_nothing_silently(&self.docker) {
+        if self.daemon.get().is_none() && daemon::has_root(&self.docker) {
             return Ok(());
         }
         let reading = self.daemon.get_or_try_init(|| DaemonInfo::read(&self.docker));

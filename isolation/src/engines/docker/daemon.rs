@@ -20,6 +20,8 @@ pub(super) struct DaemonInfo {
     pub(super) detail: String,
     /// Its platform; not complete if it does not report it.
     pub(super) platform: Platform,
+    /// Podman lists processes without control groups, too.
+    podman: bool,
     info: Info,
 }
 
@@ -42,6 +44,7 @@ impl DaemonInfo {
         Ok(Self {
             detail,
             platform,
+            podman,
             info,
         })
     }
@@ -53,8 +56,7 @@ impl DaemonInfo {
 
     /// Whether it runs without root, in the control groups that its user has.
     pub(super) fn is_rootless(&self) -> bool {
-        let mut options = self.info.security_options.iter();
-        options.any(|option| option.contains("rootless"))
+        self.info.is_rootless()
     }
 
     /// Whether it has a program that reaps processes and passes on signals as process 1.
@@ -89,9 +91,8 @@ impl DaemonInfo {
     /// The features that it supports on its machine.
     pub(super) fn capabilities(&self) -> Capabilities {
         let info = &self.info;
-        // Without its own control groups (usually: rootless), a daemon accepts limits and drops
-        // them.
-        let grouped = info.cgroup_driver.as_ref() != "none";
+        // Without control groups, a daemon accepts limits and drops them.
+        let grouped = info.has_control_groups();
         let quota = info.cpu_cfs_quota && info.cpu_cfs_period;
         let hint = if self.is_rootless() {
             ", because it runs without root"
@@ -120,7 +121,7 @@ impl DaemonInfo {
         let groups = format!("this daemon has no control groups{hint}");
         OF_GROUPS
             .into_iter()
-            .filter(|_| !grouped)
+            .filter(|feature| !grouped && !(self.podman && *feature == Feature::Processes))
             .fold(capabilities, |rest, feature| rest.without(feature, &groups))
     }
 }
@@ -133,11 +134,13 @@ pub(super) fn shells_for(cpus: Option<usize>) -> usize {
 /// Whether the daemon enforces every limit that it accepts without a warning.
 ///
 /// Only a daemon without root may have no control groups, and drops limits silently. So this is
-/// true for Docker behind a socket of root. A recording has the requests of such a daemon.
+/// true for Docker behind a socket of root.
 pub(super) fn drops_nothing_silently(docker: &Docker) -> bool {
-    if docker.is_podman() != Some(false) {
-        return false;
-    }
+    docker.is_podman() == Some(false) && has_root(docker)
+}
+
+/// Whether the daemon has a socket of root. A recording has the requests of such a daemon.
+pub(super) fn has_root(docker: &Docker) -> bool {
     let address = docker.address();
     match address.strip_prefix("unix://") {
         Some(socket) => is_of_root(Path::new(socket)),
@@ -249,6 +252,7 @@ mod tests {
         DaemonInfo {
             detail: String::new(),
             platform: Platform::default(),
+            podman: false,
             info: engine_api::from_json(info.as_bytes()).unwrap(),
         }
     }
@@ -267,6 +271,17 @@ mod tests {
             assert!(!none.has(feature), "{feature}");
         }
         assert_eq!(none.values().metrics, None);
+        // Podman reports limits that have no effect.
+        let podman = DaemonInfo {
+            podman: true,
+            ..daemon(&full.replace(
+                r#""systemd""#,
+                r#""cgroupfs","CgroupVersion":"1","SecurityOptions":["name=rootless"]"#,
+            ))
+        };
+        let podman = podman.capabilities();
+        assert!(podman.has(Feature::Processes));
+        assert!(!podman.has(Feature::MemoryLimit) && !podman.has(Feature::Metrics));
     }
 
     #[test]

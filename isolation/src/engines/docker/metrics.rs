@@ -39,10 +39,7 @@ impl Metrics for DockerInstance {
                 true => Error::lost(),
                 false => to_error(error),
             };
-            // Podman refuses then.
-            if !self.container.podman {
-                self.container.check_feature(Feature::Metrics).await?;
-            }
+            self.container.check_feature(Feature::Metrics).await?;
             let mut samples = self.container.call(read).await.map_err(lost)?;
             match samples.next().await {
                 Some(Ok(stats)) => Ok(sample(&stats, self.memory_limit())),

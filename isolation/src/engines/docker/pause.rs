@@ -33,12 +33,7 @@ impl DockerInstance {
 
 impl Pause for DockerInstance {
     fn check(&self) -> BoxFuture<'_, Result<()>> {
-        Box::pin(async {
-            match self.container.podman {
-                true => Ok(()),
-                false => self.container.check_feature(Feature::Pause).await,
-            }
-        })
+        Box::pin(self.container.check_feature(Feature::Pause))
     }
 
     fn pause(&self) -> BoxFuture<'_, Result<()>> {
