@@ -72,14 +72,20 @@ async fn exec(daemon: &Daemon, environment: &Environment) -> Outcome<f64> {
 
 /// A client inside reads from the service of this machine.
 async fn exposed(environment: &Environment, port: u16) -> Outcome<f64> {
-    // The nc of BusyBox copies 1 kB at a time, so the client reads from the connection itself.
+    // The nc of BusyBox copies 1 kB at a time, and its wc reads single bytes. So the client is one
+    // process that reads from the connection itself; its dd prints the number of blocks.
     let script = format!(
-        "if command -v bash >/dev/null; then bash -c 'exec cat </dev/tcp/127.0.0.1/{port}' | wc -c; \
-         else exec 3>&1; nc 127.0.0.1 {port} -e sh -c 'dd bs=65536 2>/dev/null | wc -c >&3'; fi"
+        "if command -v bash >/dev/null; then bash -c 'exec wc -c </dev/tcp/127.0.0.1/{port}'; \
+         else exec 3>&1; nc 127.0.0.1 {port} -e sh -c 'exec dd bs=65536 iflag=fullblock of=/dev/null 2>&3'; fi"
     );
     let began = Instant::now();
     let output = environment.run(Command::shell(&script)).await?;
-    let received: usize = output.stdout_text().trim().parse()?;
+    let text = output.stdout_text();
+    let first = text.split_whitespace().next().unwrap_or_default();
+    let received: usize = match first.split_once('+') {
+        Some((blocks, "0")) => blocks.parse::<usize>()? << 16,
+        _ => first.parse()?,
+    };
     match received == BYTES {
         true => Ok(rate(received, began)),
         false => Err(format!("the client has received {received} bytes").into()),
