@@ -121,7 +121,8 @@ impl DaemonInfo {
         let groups = format!("this daemon has no control groups{hint}");
         OF_GROUPS
             .into_iter()
-            .filter(|feature| !grouped && !(self.podman && *feature == Feature::Processes))
+            .filter(|_| !grouped)
+            .filter(|feature| *feature != Feature::Processes || !self.podman)
             .fold(capabilities, |rest, feature| rest.without(feature, &groups))
     }
 }
