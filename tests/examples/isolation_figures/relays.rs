@@ -21,6 +21,14 @@ const READY_TIMEOUT: Duration = Duration::from_secs(30);
 /// The part of the throughput of an exec that a relay must reach.
 const PART: f64 = 0.5;
 
+/// Reads from the port of its argument, and prints the number of bytes.
+const PYTHON: &str = "import socket, sys
+connection = socket.create_connection(('127.0.0.1', int(sys.argv[1])))
+count = 0
+while piece := connection.recv(65536):
+    count += len(piece)
+print(count)";
+
 /// A service of this machine that sends [`BYTES`] to each client.
 fn service() -> Outcome<u16> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -75,11 +83,16 @@ async fn exposed(environment: &Environment, port: u16) -> Outcome<f64> {
     // The nc of BusyBox copies 1 kB at a time, and its wc reads single bytes. So the client is one
     // process that reads from the connection itself; its dd prints the number of blocks.
     let script = format!(
-        "if command -v bash >/dev/null; then bash -c 'exec wc -c </dev/tcp/127.0.0.1/{port}'; \
-         else exec 3>&1; nc 127.0.0.1 {port} -e sh -c 'exec dd bs=65536 iflag=fullblock of=/dev/null 2>&3'; fi"
+        "if command -v bash >/dev/null; then bash -c 'exec wc -c </dev/tcp/127.0.0.1/{port}'
+        elif command -v python3 >/dev/null; then python3 -c \"$PYTHON\" {port}
+        else exec 3>&1; nc 127.0.0.1 {port} -e sh -c 'exec dd bs=65536 iflag=fullblock of=/dev/null 2>&3'; fi"
     );
+    let client = Command {
+        env: [("PYTHON", PYTHON)].into(),
+        ..Command::shell(&script)
+    };
     let began = Instant::now();
-    let output = environment.run(Command::shell(&script)).await?;
+    let output = environment.run(client).await?;
     let text = output.stdout_text();
     let first = text.split_whitespace().next().unwrap_or_default();
     let received: usize = match first.split_once('+') {
