@@ -27,13 +27,15 @@ pub(super) struct AttachedRuns {
     check: Option<Check>,
     attempts: Attempts,
     stage: Stage,
+    /// The exit status of the last run that has ended.
+    exit: Option<ExitStatus>,
 }
 
 enum Stage {
     Runs(Run),
     /// The next run is being started, after the end of the one before.
-    Starts(Task<Result<Option<Run>>>, ExitStatus),
-    Ended(ExitStatus),
+    Starts(Task<Result<Option<Run>>>),
+    Ended,
 }
 
 /// One run.
@@ -83,6 +85,7 @@ impl AttachedRuns {
             generation,
             attempts: Attempts::default(),
             stage: Stage::Runs(Run::new(first, shared, check.clone(), generation)),
+            exit: None,
             check,
         }
     }
@@ -93,13 +96,14 @@ impl AttachedRuns {
             true => RestartCause::Unhealthy,
             false => RestartCause::Exited(exit),
         };
+        self.exit = Some(exit);
         self.shared.has_exited(exit);
         self.shared.observe(Status::Stopped);
         if !self.shared.supervision.is(self.generation) {
-            return Stage::Ended(exit);
+            return Stage::Ended;
         }
         let next = match self.attempts.next(&self.shared, cause, ran) {
-            Next::Nothing => return Stage::Ended(exit),
+            Next::Nothing => return Stage::Ended,
             Next::GiveUp { why, failed } => Err((why, failed)),
             Next::Recover(recovery, pause) => Ok((recovery, pause)),
         };
@@ -110,7 +114,7 @@ impl AttachedRuns {
             self.check.clone(),
             self.generation,
         );
-        Stage::Starts(Task(tokio::spawn(starting)), exit)
+        Stage::Starts(Task(tokio::spawn(starting)))
     }
 }
 
@@ -146,7 +150,7 @@ impl RunningProcess for AttachedRuns {
         Box::pin(async {
             loop {
                 self.stage = match &mut self.stage {
-                    Stage::Ended(_) => return Ok(None),
+                    Stage::Ended => return Ok(None),
                     Stage::Runs(run) => {
                         if let Some(chunk) = run.execution.next().await? {
                             return Ok(Some(chunk));
@@ -156,13 +160,13 @@ impl RunningProcess for AttachedRuns {
                         let ran = run.began.elapsed();
                         self.after(exit, is_unhealthy, ran)
                     }
-                    Stage::Starts(task, exit) => {
+                    Stage::Starts(task) => {
                         let started = (&mut task.0).await;
                         // Its task ends with this, so only a panic is possible.
                         let lost = |e| Error::new(ErrorKind::Engine, format!("the restart was lost: {e}"));
                         match started.map_err(lost)?? {
                             Some(run) => Stage::Runs(run),
-                            None => Stage::Ended(*exit),
+                            None => Stage::Ended,
                         }
                     }
                 };
@@ -171,23 +175,18 @@ impl RunningProcess for AttachedRuns {
     }
 
     fn wait(&mut self) -> BoxFuture<'_, Result<ExitStatus>> {
-        Box::pin(async {
-            loop {
-                if let Stage::Ended(exit) = self.stage {
-                    return Ok(exit);
-                }
-                self.next().await?;
-            }
-        })
+        // `next` has returned the end of the last run.
+        let early = || Error::new(ErrorKind::Engine, "its output has not ended");
+        Box::pin(std::future::ready(self.exit.ok_or_else(early)))
     }
 
     fn kill(&mut self, signal: Signal) -> BoxFuture<'_, Result<()>> {
         Box::pin(async move {
             let ends = matches!(signal, Signal::Kill | Signal::Terminate | Signal::Interrupt);
-            if let Stage::Starts(_, exit) = &self.stage {
+            if matches!(self.stage, Stage::Starts(_)) {
                 if ends {
                     // Its drop ends the processes that it has started.
-                    self.stage = Stage::Ended(*exit);
+                    self.stage = Stage::Ended;
                 }
                 return Ok(());
             }
@@ -196,7 +195,7 @@ impl RunningProcess for AttachedRuns {
             }
             match &mut self.stage {
                 Stage::Runs(run) => run.execution.kill(signal).await,
-                Stage::Starts(..) | Stage::Ended(_) => Ok(()),
+                Stage::Starts(_) | Stage::Ended => Ok(()),
             }
         })
     }
@@ -205,7 +204,7 @@ impl RunningProcess for AttachedRuns {
         Box::pin(async move {
             match &mut self.stage {
                 Stage::Runs(run) => run.execution.resize(size).await,
-                Stage::Starts(..) | Stage::Ended(_) => Ok(()),
+                Stage::Starts(_) | Stage::Ended => Ok(()),
             }
         })
     }

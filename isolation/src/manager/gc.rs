@@ -1,6 +1,6 @@
 //! Removes environments of processes that have exited.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -260,20 +260,27 @@ impl Collector {
     async fn remove_all(&self, orphans: Vec<Entry>, report: &mut GcReport) {
         let mut left = orphans.into_iter();
         let mut removing = JoinSet::new();
+        let mut entries = HashMap::new();
         loop {
             while removing.len() < AT_ONCE {
                 let Some(entry) = left.next() else { break };
-                let collector = self.clone();
-                removing.spawn(async move {
-                    let outcome = collector.remove(&entry).await;
-                    (entry, outcome)
-                });
+                let (collector, of_task) = (self.clone(), entry.clone());
+                let task = removing.spawn(async move { collector.remove(&of_task).await });
+                entries.insert(task.id(), entry);
             }
-            match removing.join_next().await {
-                None => break,
-                Some(Ok((entry, outcome))) => self.report(&entry, outcome, report),
-                // The runtime is ending; the entries stay.
-                Some(Err(_)) => {}
+            let Some(ended) = removing.join_next_with_id().await else {
+                break;
+            };
+            // An engine that panics must not hide the others.
+            let (task, outcome) = ended.unwrap_or_else(|error| {
+                let id = error.id();
+                (
+                    id,
+                    Outcome::Failed(Error::new(ErrorKind::Engine, error.to_string())),
+                )
+            });
+            if let Some(entry) = entries.remove(&task) {
+                self.report(&entry, outcome, report);
             }
         }
     }
@@ -378,3 +385,6 @@ impl Collector {
         }
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests;

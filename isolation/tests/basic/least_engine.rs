@@ -273,6 +273,10 @@ async fn method_that_an_engine_lacks_is_unsupported() {
     assert_eq!(engine.image_id(&spec).await.unwrap(), None);
     assert!(engine.has_image(&spec).await.unwrap() && engine.is_automatic());
     assert_eq!(
+        engine.is_image_used("localhost/isolation-state:1").await.unwrap(),
+        None
+    );
+    assert_eq!(
         (engine.address(), engine.version()),
         (None, env!("CARGO_PKG_VERSION"))
     );

@@ -311,11 +311,8 @@ async fn forks_have_files_of_their_own() {
     sh(&environment, FILES).await;
     let root = fixture.root(&environment);
     let before = described(&root);
-    let forks = fixture
-        .manager
-        .fork(&environment, 2, ForkOptions::default())
-        .await
-        .unwrap();
+    let forks = fixture.manager.fork(&environment, 2, ForkOptions::default());
+    let forks = forks.await.unwrap();
     for fork in &forks {
         assert_eq!(described(&fixture.root(fork)), before);
         assert_eq!(sh(fork, "echo $TOKEN").await, "hunter2");
@@ -327,12 +324,9 @@ async fn forks_have_files_of_their_own() {
     assert_eq!(described(&root), before);
     let inode = |at: &Path| fs::metadata(at.join("a/f")).unwrap().ino();
     assert_ne!(inode(&root), inode(&fixture.root(&forks[1])));
-    for (count, options) in [(0, ForkOptions::default()), (101, ForkOptions::default())] {
-        let error = fixture
-            .manager
-            .fork(&environment, count, options)
-            .await
-            .unwrap_err();
+    for count in [0, 101] {
+        let forked = fixture.manager.fork(&environment, count, ForkOptions::default());
+        let error = forked.await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");
     }
     drop(forks);
@@ -376,4 +370,30 @@ async fn prepared_forks_have_the_state_of_their_preparation() {
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     }
     panic!("something is left");
+}
+
+/// Its specification is that of somebody else.
+#[tokio::test]
+async fn imported_snapshot_runs_programs_if_trusted() {
+    let fixture = Fixture::new();
+    let check = r#"{"ready": {"wait_for": {"command": {"argv": ["sh", "-c", "echo ran >ran"]}}}}"#;
+    let spec = EnvironmentSpec::from_json(check).unwrap();
+    let made = fixture.manager.create(&EngineChoice::Auto, spec).await.unwrap();
+    let saved = made.snapshot(&fixture.store, SnapshotOptions::default()).await;
+    made.destroy().await.unwrap();
+    let mut snapshot = saved.unwrap().snapshot;
+    snapshot.imported = true;
+    let mut options = RestoreOptions::default();
+    let restored = fixture
+        .manager
+        .restore(&fixture.store, &snapshot, options.clone());
+    let error = restored.await.unwrap_err();
+    assert!(
+        error.to_string().contains("run \"sh\" on this machine"),
+        "{error}"
+    );
+    assert_eq!(fs::read_dir(fixture.base.path()).unwrap().count(), 0);
+    options.trust = true;
+    let restored = fixture.manager.restore(&fixture.store, &snapshot, options);
+    assert_eq!(sh(&restored.await.unwrap().environment, "cat ran").await, "ran");
 }

@@ -1,4 +1,4 @@
-//! What a process notes on the disk while it forks an environment: the image of the forks, and the
+//! Notes of a process on the disk while it forks an environment: the image of the forks, and the
 //! pause. Another process removes or ends it if this one is killed. An image that others use stays
 //! noted until nothing uses it.
 
@@ -291,4 +291,55 @@ async fn image_that_cannot_be_noted_is_an_error() {
     assert_eq!(fixture.left_images().len(), 1);
     fixture.remove_container("stranger").await;
     assert_eq!(fixture.collected(false).await, (vec![image], vec![]));
+}
+
+/// Podman fails like that while another call removes the image.
+#[tokio::test]
+async fn image_that_cannot_be_removed_is_tried_twice() {
+    let fixture = Fixture::new();
+    let mut images = Vec::new();
+    for _ in 0..2 {
+        let (forks, image) = fixture.forks(1).await;
+        fixture.use_image(&image).await;
+        forks[0].destroy().await.unwrap();
+        fixture.remove_container("stranger").await;
+        images.push(image);
+    }
+    images.sort();
+    let (_, tag) = images[0].rsplit_once(':').unwrap();
+    let fails = || {
+        let busy = Fault::internal_error("the image is being removed");
+        fixture.fake.fail_next("DELETE", tag, busy);
+    };
+    for _ in 0..2 {
+        fails();
+    }
+    let report = fixture.manager.gc(Gc { dry_run: false }).await.unwrap();
+    let failed: Vec<&str> = report.failed.iter().map(|one| one.name.as_str()).collect();
+    assert_eq!(failed, images[..1], "{report:?}");
+    let error = &report.failed[0].error;
+    assert!(chain(error).contains("is being removed"), "{}", chain(error));
+    // The daemon answers, so that it is asked for the next one, too.
+    assert_eq!(report.images[0].name, images[1]);
+    assert_eq!(fixture.left_images().len(), 1);
+    fails();
+    assert_eq!(fixture.collected(false).await, (vec![images[0].clone()], vec![]));
+    assert_eq!(fixture.fake.resources(), [""; 0]);
+}
+
+/// A note that somebody has changed.
+#[tokio::test]
+async fn image_that_is_not_ours_is_never_collected() {
+    let fixture = Fixture::new();
+    let images = fixture.state.path().join("images");
+    std::fs::create_dir(&images).unwrap();
+    let address = fixture.socket.address();
+    let left = json!({"engine": "docker", "address": address, "image": IMAGE});
+    std::fs::write(images.join("000000000000000a.json"), left.to_string()).unwrap();
+    for dry_run in [true, false] {
+        assert_eq!(fixture.collected(dry_run).await, (vec![], vec![]));
+    }
+    let docker = fixture.docker();
+    let found = docker.images().inspect(IMAGE, Default::default()).await;
+    assert!(found.is_ok(), "{found:?}");
 }

@@ -6,12 +6,13 @@ use engine_api::containers::{CreateContainer, RemoveContainer};
 use fake_engine::{FakeEngine, Fault};
 use isolation::engines::docker::{DockerEngine, labels};
 use isolation::{
-    Availability, Engine, EngineChoice, EnvironmentSpec, ErrorKind, Mount, NetworkMode, NetworkSpec, Status,
+    Availability, CopySource, Engine, EngineChoice, EnvironmentSpec, ErrorKind, Mount, NetworkMode,
+    NetworkSpec, Status,
 };
 use serde_json::json;
 use tests::chain;
 
-use super::docker_engine::{IMAGE, active, create, on, settle, spec};
+use super::docker_engine::{IMAGE, active, asked, create, on, settle, spec};
 use crate::wire::tls::EarlyAlert;
 
 fn published(port: &str) -> EnvironmentSpec {
@@ -143,6 +144,22 @@ async fn image_that_exists_and_is_not_saved_is_an_error() {
         .map(drop)
         .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound, "{}", chain(&error));
+}
+
+/// The daemon would give a directory that exists another owner.
+#[tokio::test(start_paused = true)]
+async fn target_that_cannot_be_looked_at_is_an_error() {
+    let (fake, _manager, environment) = active().await;
+    let directory = tempfile::tempdir().unwrap();
+    let broken = Fault::internal_error("cannot look");
+    fake.fail_next("HEAD", "/archive", broken);
+    let uploads = asked(&fake, "PUT", "/archive");
+    let source = || CopySource::Path(directory.path().to_owned());
+    let error = environment.copy_in(source(), "/target").await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Engine, "{}", chain(&error));
+    assert_eq!(asked(&fake, "PUT", "/archive"), uploads, "something was sent");
+    environment.copy_in(source(), "/target").await.unwrap();
+    environment.destroy().await.unwrap();
 }
 
 #[tokio::test]

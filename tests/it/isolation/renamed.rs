@@ -45,12 +45,13 @@ async fn renamed(spec: EnvironmentSpec, is_started: bool) -> (FakeEngine, Manage
     (fake, manager, environment, details["container_id"].clone())
 }
 
-const CALLS: [&str; 18] = [
+const CALLS: [&str; 19] = [
     "start",
     "start attached",
     "run",
     "run by an exec",
     "copy in",
+    "copy in a directory",
     "copy out",
     "file kind",
     "pause",
@@ -85,6 +86,10 @@ async fn call(environment: &Environment, name: &str) -> Result<()> {
                 mode: 0o644,
             };
             environment.copy_in(source, "/file").await
+        }
+        "copy in a directory" => {
+            let source = CopySource::Path(directory.path().to_owned());
+            environment.copy_in(source, "/directory").await
         }
         "copy out" => environment.copy_out("/root", directory.path().join("root")).await,
         "file kind" => {

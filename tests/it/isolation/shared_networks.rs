@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use engine_api::Docker;
-use engine_api::containers::InspectContainer;
+use engine_api::containers::{InspectContainer, RestartContainer};
 use fake_engine::{FakeEngine, Fault};
 use isolation::{
     Command, ComposeFile, ComposeOptions, EngineChoice, Environment, EnvironmentSpec, ErrorKind, EventKind,
@@ -204,6 +204,32 @@ async fn start_is_followed_without_an_inspection() {
     starts_again(&mut events, &app).await;
     fake.reset();
     drop((app, opened, vpn));
+    settle().await;
+    assert_eq!(fake.resources(), [""; 0]);
+}
+
+/// The environment runs again before its end is handled.
+#[tokio::test(start_paused = true)]
+async fn restart_that_no_inspection_sees_is_followed() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let manager = on(&fake);
+    let _watching = manager.watch("docker").await.unwrap();
+    let vpn = made(&manager, spec()).await;
+    let app = made(&manager, sharing(vpn.id().as_str())).await;
+    settle().await;
+    let mut events = manager.subscribe();
+    let name = detail(&vpn, "container").await;
+    let later = Fault::Delay(Duration::from_secs(1));
+    fake.fail_next("GET", &format!("/containers/{name}/json"), later);
+    let docker = Docker::with_connector(fake.clone());
+    let now = RestartContainer {
+        timeout: Some(0),
+        ..RestartContainer::default()
+    };
+    docker.containers().restart(&name, now).await.unwrap();
+    starts_again(&mut events, &app).await;
+    assert_eq!((vpn.status(), app.status()), (Status::Running, Status::Running));
+    drop((app, vpn));
     settle().await;
     assert_eq!(fake.resources(), [""; 0]);
 }

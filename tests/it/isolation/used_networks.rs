@@ -10,7 +10,7 @@ use isolation::{
     NetworkSpec, PublishedPort, Remove, Status,
 };
 use tests::chain;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::docker_engine::{IMAGE, asked, create, on, settle, spec};
 
@@ -128,7 +128,7 @@ async fn environments_with_one_network_end_together() {
     }
 }
 
-/// What Podman reports about a container whose network others have, more often than a removal is
+/// The report of Podman about a container whose network others have, more often than a removal is
 /// tried.
 fn refuse(fake: &FakeEngine, container: &str, dependents: &str) {
     let message = format!(
@@ -281,5 +281,25 @@ async fn removal_waits_for_a_longer_one_of_this_process() {
         began.elapsed()
     );
     settle().await;
+    assert_eq!(fake.resources(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn removal_that_waits_for_a_shutdown_has_ended() {
+    let fake = FakeEngine::new().with_image(IMAGE);
+    let manager = on(&fake);
+    let vpn = made(&manager, spec()).await;
+    let app = made(&manager, app_of(&vpn)).await;
+    let mut waiting = Box::pin(vpn.destroy());
+    let early = timeout(Duration::from_secs(1), &mut waiting).await;
+    assert!(early.is_err(), "its network is used: {early:?}");
+    manager.shutdown().await.unwrap();
+    let removals = asked(&fake, "DELETE", "");
+    waiting.await.unwrap();
+    assert_eq!(
+        (vpn.status(), app.status()),
+        (Status::Destroyed, Status::Destroyed)
+    );
+    assert_eq!(asked(&fake, "DELETE", ""), removals);
     assert_eq!(fake.resources(), [""; 0]);
 }

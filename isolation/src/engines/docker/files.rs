@@ -85,16 +85,10 @@ pub(super) async fn upload(
 
 /// Whether a path below the directory `root` is a directory.
 async fn is_directory(container: &ContainerRef, root: &str, name: &str) -> Result<bool> {
-    let path = format!("{}/{name}", root.trim_end_matches('/'));
+    let path = &format!("{}/{name}", root.trim_end_matches('/'));
     let containers = container.docker.containers();
-    let used = container.id();
-    let found = match containers.stat(used, &path).await {
-        Err(error) if container.is_renamed(used, &error).await => {
-            containers.stat(container.id(), &path).await
-        }
-        found => found,
-    };
-    match found {
+    let stat = |name: String| async move { containers.stat(&name, path).await };
+    match container.call(stat).await {
         Ok(stat) => Ok(stat.is_dir()),
         // The upload reports a missing container.
         Err(error) if error.is_not_found() => Ok(false),

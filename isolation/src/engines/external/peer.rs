@@ -102,13 +102,9 @@ impl Peer {
     /// Sends a request and awaits its result. Dropping the future cancels the request.
     pub(super) async fn request<T: DeserializeOwned>(&self, call: Call) -> Result<T> {
         let (sender, end) = oneshot::channel();
-        let id = self.send_once(
-            call,
-            Box::new(move |result| {
-                // The future may have been dropped.
-                let _ = sender.send(result);
-            }),
-        )?;
+        // The future may have been dropped.
+        let pass_on = move |result| drop(sender.send(result));
+        let id = self.send_once(call, Box::new(pass_on))?;
         let cancel = Cancel { peer: self, id };
         let end = end.await;
         std::mem::forget(cancel);

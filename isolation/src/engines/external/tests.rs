@@ -340,7 +340,7 @@ async fn program_that_reads_no_more_has_ended() {
     let deaf = Program::new(&[("list", "exec <&-; exec sleep 100")]);
     let engine = deaf.engine();
     let mut first = engine.list();
-    // What is sent before the program closes its input is lost.
+    // A request that is sent before the program closes its input is lost.
     let error = loop {
         tokio::select! {
             ended = &mut first => break ended.unwrap_err(),
@@ -361,4 +361,30 @@ async fn program_that_is_gone_cannot_be_run() {
     let error = engine.list().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Io, "{error}");
     assert!(error.to_string().contains("isolation-engine-other"), "{error}");
+}
+
+/// The collection reaches an engine at the address in the journal.
+#[tokio::test]
+async fn leftover_at_a_noted_address_is_removed() {
+    let program = Program::new(&[("remove", r#"result '{"removed":true}'"#)]);
+    let address = program.engine().address().unwrap();
+    let elsewhere = ExternalEngine::at("other", "/no/such/program");
+    let engine = elsewhere.at(&address).unwrap();
+    let context = program.context(&EventSink::default());
+    let leftover = Leftover {
+        id: &program.id,
+        resources: &[crate::Resource::new("directory", "/left")],
+        context: &context,
+    };
+    assert!(engine.remove(leftover).await.unwrap());
+    let log = std::fs::read_to_string(program.path().with_extension("log")).unwrap();
+    let request = log.lines().find(|line| line.contains("\"method\":\"remove\""));
+    let request = request.unwrap();
+    assert!(request.contains(program.id.as_str()), "{request}");
+    assert!(
+        request.contains(r#"{"kind":"directory","name":"/left"}"#),
+        "{request}"
+    );
+    let error = elsewhere.remove(leftover).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
 }

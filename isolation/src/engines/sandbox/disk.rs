@@ -133,5 +133,6 @@ mod tests {
             let error = format!("{:?}", measured(&wrong, tree).unwrap_err());
             assert!(error.contains(why), "{error}");
         }
+        assert_eq!(beginning(None::<io::Empty>).unwrap(), "");
     }
 }

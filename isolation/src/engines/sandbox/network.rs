@@ -354,14 +354,10 @@ impl Sandboxed {
 
     /// The names of all environments of its network.
     fn names(&self) -> Result<BTreeSet<String>> {
-        let Some(note) = self.layout.network_note() else {
-            return Ok(BTreeSet::new());
-        };
-        let mut names: BTreeSet<String> = note.names.into_iter().collect();
-        for other in self.layout.others_of(&note.network)? {
-            names.extend(other.note.names);
-        }
-        Ok(names)
+        let own = self.layout.network_note().into_iter();
+        let others = self.layout.others_of(&self.layout.network_name())?;
+        let notes = own.chain(others.into_iter().map(|other| other.note));
+        Ok(notes.flat_map(|note| note.names).collect())
     }
 }
 

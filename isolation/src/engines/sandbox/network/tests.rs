@@ -2,6 +2,8 @@
 
 use super::super::identity::Identity;
 use super::*;
+use crate::engines::host::directory::Note;
+use crate::environment::status::Status;
 
 fn note(environment: &str, ports: &[u16]) -> NetworkNote {
     NetworkNote {
@@ -78,4 +80,40 @@ fn damaged_note_is_that_of_an_own_network() {
     fs::write(layout.network(), "{").unwrap();
     assert_eq!(layout.network_name(), layout.id());
     assert_eq!(layout.id().len(), EnvironmentId::random().as_str().len());
+}
+
+/// It has no note of its network.
+#[test]
+fn environment_of_an_older_version_has_a_network() {
+    let base = tempfile::tempdir().unwrap();
+    let id = EnvironmentId::random();
+    let directory = Directory::create(NAME, base.path(), &id).unwrap();
+    let spec = EnvironmentSpec::default();
+    let note = Note {
+        id: id.clone(),
+        name: "web".to_owned(),
+        status: Status::Created,
+        spec,
+        created: None,
+        cgroup: None,
+    };
+    directory.write_note(&note).unwrap();
+    assert_eq!(
+        NetworkNote::of_other(base.path(), id.as_str()).unwrap(),
+        id.as_str()
+    );
+    fs::remove_dir_all(directory.path()).unwrap();
+    let error = NetworkNote::of_other(base.path(), id.as_str()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    assert_eq!(error.subject(), Some(id.as_str()));
+}
+
+#[test]
+fn lock_of_a_removed_environment_is_lost() {
+    let base = tempfile::tempdir().unwrap();
+    let layout = layout(base.path(), Identity::Caller);
+    drop(layout.lock().unwrap());
+    fs::remove_dir(layout.top()).unwrap();
+    let error = layout.lock().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Lost, "{error}");
 }

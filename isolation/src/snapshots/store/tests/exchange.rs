@@ -267,3 +267,67 @@ fn names_and_numbers_without_room_survive_an_archive() {
     });
     assert_eq!(times.sum::<usize>(), 0);
 }
+
+/// A source that is interrupted before each piece, or fails after the first ones.
+struct Interrupted<'a> {
+    rest: &'a [u8],
+    is_next: bool,
+    fails_at: usize,
+}
+
+impl Read for Interrupted<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.rest.len() <= self.fails_at {
+            return Err(io::Error::other("the connection is lost"));
+        }
+        self.is_next = !self.is_next;
+        if self.is_next {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+        let some = buffer.len().min(100);
+        self.rest.read(&mut buffer[..some])
+    }
+}
+
+#[test]
+fn source_that_is_interrupted_is_read_on() {
+    let (_store, _directories, whole) = exported();
+    let other = tempfile::tempdir().unwrap();
+    let there = open(other.path());
+    let import = |fails_at| {
+        there.import(Interrupted {
+            rest: &whole,
+            is_next: false,
+            fails_at,
+        })
+    };
+    let error = import(whole.len() / 2).unwrap_err();
+    assert!(
+        format!("{error:?}").contains("the connection is lost"),
+        "{error:?}"
+    );
+    assert!(there.list().unwrap().snapshots.is_empty());
+    // After the two empty blocks at the end, nothing is read.
+    let imported = import(0).unwrap();
+    assert_eq!(there.list().unwrap().snapshots[0].id, imported.id);
+}
+
+#[test]
+fn store_that_cannot_be_read_is_an_error() {
+    let (store, [home, _files], whole) = exported();
+    let snapshot = store.list().unwrap().snapshots.pop().unwrap();
+    let snapshots = home.path().join("snapshots");
+    fs::remove_dir_all(&snapshots).unwrap();
+    fs::write(&snapshots, "in the way").unwrap();
+    for error in [
+        store.export(&snapshot, io::sink()).map(drop).unwrap_err(),
+        store.import(&whole[..]).map(drop).unwrap_err(),
+    ] {
+        assert_eq!(error.kind(), ErrorKind::Io, "{error}");
+        let text = format!("{error:?}");
+        assert!(
+            text.contains("read") && text.contains(&snapshot.id.to_string()),
+            "{text}"
+        );
+    }
+}
