@@ -1,5 +1,6 @@
 //! The manager of one command of this program, and the file of its events.
 
+use std::error::Error as _;
 use std::path::{Path, PathBuf};
 
 use isolation::engines::docker::{DockerEngine, PullPolicy};
@@ -107,12 +108,26 @@ impl Session {
     }
 
     /// The group to which an environment belongs. While this process has it, a start of the
-    /// environment also starts the members again that have its network.
-    pub(crate) async fn group_of(&self, environment: &Environment) -> isolation::Result<Option<Group>> {
-        match &environment.spec().group {
-            Some(membership) => self.manager.group(&membership.group).await.map(Some),
-            None => Ok(None),
+    /// environment also starts the members again that have its network. If the group cannot be
+    /// opened, a warning says so, and the environment alone can be started.
+    pub(crate) async fn group_of(&self, environment: &Environment, console: Console) -> Option<Group> {
+        let name = &environment.spec().group.as_ref()?.group;
+        let error = match self.manager.group(name).await {
+            Ok(group) => return Some(group),
+            Err(error) => error,
+        };
+        // All of its members may have other names now.
+        if !error.is_not_found() {
+            let mut why = error.to_string();
+            if let Some(source) = error.source() {
+                why = format!("{why}: {source}");
+            }
+            console.warning(&format!(
+                "services that have the network of {} are not started again: {why}",
+                environment.name()
+            ));
         }
+        None
     }
 
     /// Calls `work` for each environment, and prints the name that the user gave. It continues

@@ -27,7 +27,7 @@ pub(crate) struct Restart {
 impl Restart {
     pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
         let restart = async |environment: &isolation::Environment| {
-            let _group = session.group_of(environment).await?;
+            let _group = session.group_of(environment, console).await;
             let grace = self.time.unwrap_or_else(|| environment.stop_grace());
             environment.restart(grace).await
         };

@@ -19,7 +19,7 @@ pub(crate) struct Start {
 impl Start {
     pub(crate) async fn run(&self, session: &Session, console: Console) -> Result<u8, CliError> {
         let start = async |environment: &isolation::Environment| {
-            let _group = session.group_of(environment).await?;
+            let _group = session.group_of(environment, console).await;
             environment.start().await
         };
         session.each(&self.environments, console, start).await

@@ -1,5 +1,7 @@
 //! `isolate up, down, ls, logs` of a group from a compose file, on an engine in memory.
 
+use fake_engine::Fault;
+
 use crate::engine::Memory;
 use crate::support::{Ended, Workspace};
 
@@ -70,6 +72,41 @@ services:
     project.ok(&["stop", "-t", "0", "shop/web"]);
     project.ok(&["start", "shop/web"]);
     assert_eq!(project.ok(&["logs", "shop/side"]).matches("began").count(), 3);
+    project.ok(&["down", "shop"]);
+}
+
+/// A service that cannot be inspected prevented the start of every other one.
+#[test]
+fn start_needs_no_other_service() {
+    let project = Project::new(
+        r#"
+services:
+  web: {image: busybox, entrypoint: [sh, -c], command: ["sleep 100"]}
+  side: {image: busybox, entrypoint: [sh, -c], command: ["sleep 100"], network_mode: "service:web"}
+"#,
+    );
+    project.ok(&["up", "--name", "shop"]);
+    let side = project.isolate(&["--json", "inspect", "shop/side"]);
+    let details = &side.lines()[0]["details"];
+    for arguments in [&["start", "shop/web"][..], &["restart", "-t", "0", "shop/web"]] {
+        project.ok(&["stop", "-t", "0", "shop/web"]);
+        for field in ["container", "container_id"] {
+            let path = format!("/containers/{}/json", details[field].as_str().unwrap());
+            let broken = Fault::internal_error("the disk is broken");
+            project.memory.engine.fail_next("GET", &path, broken);
+        }
+        let ended = project.isolate(arguments);
+        project.memory.engine.reset();
+        let text = ended.stderr();
+        assert_eq!(ended.code(), Some(0), "{text}");
+        assert!(
+            text.contains("warning: services that have the network of shop/web"),
+            "{text}"
+        );
+        assert!(text.contains("the disk is broken"), "{text}");
+        let status = project.isolate(&["--json", "inspect", "shop/web"]);
+        assert_eq!(status.lines()[0]["status"], "running");
+    }
     project.ok(&["down", "shop"]);
 }
 
