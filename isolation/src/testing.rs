@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::manager::Manager;
 use crate::manager::registry::{EngineChoice, Registry};
 use crate::spec::EnvironmentSpec;
+use crate::spec::json_words::nearest;
 
 /// The future of a test.
 type Body<T> = Pin<Box<dyn Future<Output = T>>>;
@@ -130,17 +131,15 @@ async fn attempt<T: Termination + 'static>(
         Ok(choice) => choice,
         Err(never) => match never {},
     };
+    let registry = registry()?;
+    check_name(&registry, &choice)?;
     let own = match shared {
         true => None,
-        false => Some(Manager::new(registry()?)),
+        false => Some(Manager::new(registry.clone())),
     };
-    let manager = match &own {
-        Some(own) => own,
-        None => {
-            let registry = registry()?;
-            SHARED.get_or_init(|| Manager::new(registry))
-        }
-    };
+    let manager = own
+        .as_ref()
+        .unwrap_or_else(|| SHARED.get_or_init(|| Manager::new(registry)));
     if let Some(image) = image {
         let has_images = has_images(manager, &choice).await?;
         spec.image = has_images.then(|| image.to_owned());
@@ -172,6 +171,21 @@ async fn attempt<T: Termination + 'static>(
         },
         Err(error) => error.try_into_panic().map_or(Ended::Failed, Ended::Panicked),
     })
+}
+
+/// Fails if a name differs only a little from that of an engine: without this check, the test would
+/// never run. Another name is that of an engine that another program offers elsewhere.
+fn check_name(registry: &Registry, choice: &EngineChoice) -> Result<()> {
+    let EngineChoice::Named(name) = choice else {
+        return Ok(());
+    };
+    let known: Vec<&str> = registry.engines().map(|engine| engine.name()).collect();
+    match nearest(name, &known) {
+        Some(meant) if !known.contains(&name.as_str()) => Err(Error::invalid(format!(
+            "no engine has the name {name:?}; did you mean {meant:?}?"
+        ))),
+        _ => Ok(()),
+    }
 }
 
 /// Whether an environment of this choice may have an image: the same test runs on engines without
@@ -206,6 +220,22 @@ mod tests {
         let mut registry = Registry::new();
         registry.register(BasicEngine::new()).unwrap();
         Manager::new(registry)
+    }
+
+    #[test]
+    fn misspelt_name_of_an_engine_is_an_error() {
+        let manager = manager();
+        let check = |name: &str| check_name(manager.registry(), &name.parse().unwrap());
+        for name in ["basci", "Basic", "basik"] {
+            let error = check(name).unwrap_err();
+            let text = error.to_string();
+            assert!(text.contains("did you mean \"basic\"?"), "{name}: {text}");
+            assert!(!is_skip(&error), "{name}");
+        }
+        // Another program may offer it.
+        for name in ["auto", "basic", "jail"] {
+            check(name).unwrap();
+        }
     }
 
     #[tokio::test]

@@ -33,6 +33,12 @@ async fn unknown_engine_is_a_skip(_: Environment) {
     unreachable!("the test has no environment");
 }
 
+#[isolation::test(engines = ["basci"])]
+#[should_panic(expected = "did you mean \"basic\"?")]
+async fn misspelt_engine_is_a_failure(_: Environment) {
+    unreachable!("the test has no environment");
+}
+
 fn without_network() -> EnvironmentSpec {
     let network = NetworkSpec {
         mode: NetworkMode::None,
