@@ -218,23 +218,6 @@ async fn killed_program_is_started_again() {
 }
 
 #[tokio::test]
-async fn dropped_calls_leave_nothing() {
-    let place = Place::new();
-    let manager = place.manager(place.itself());
-    drop(create(&manager).await.unwrap());
-    for pause in [0, 1, 2, 5, 10, 20] {
-        let creating = create(&manager);
-        let _ = tokio::time::timeout(Duration::from_millis(pause), creating).await;
-    }
-    // The answer to what comes last is the last one.
-    manager.registry().get("other").unwrap().list().await.unwrap();
-    while place.left() > 0 {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    manager.shutdown().await.unwrap();
-}
-
-#[tokio::test]
 async fn large_copy_and_log_of_commands() {
     let place = Place::new();
     let manager = place.manager(place.itself());

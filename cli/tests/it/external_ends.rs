@@ -1,7 +1,10 @@
 //! Engines of other programs: what ends with the program, and what it is never sent.
 
 use std::fs;
-use std::time::Duration;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::{Duration, Instant};
 
 use isolation::engines::external::ExternalEngine;
 use isolation::{
@@ -137,4 +140,39 @@ async fn program_is_started_once_for_two_callers() {
     let (one, other) = tokio::join!(engine.list(), engine.list());
     assert!(one.unwrap().is_empty() && other.unwrap().is_empty());
     assert_eq!(fs::read_to_string(&starts).unwrap(), "start\n");
+}
+
+/// Drops a call after so many of its steps, each until it waits for something; returns its result
+/// if it has ended before.
+async fn dropped_after<T>(steps: usize, call: impl Future<Output = T>) -> Option<T> {
+    let (mut call, mut left) = (pin!(call), steps);
+    poll_fn(|context| {
+        if let Poll::Ready(ended) = call.as_mut().poll(context) {
+            return Poll::Ready(Some(ended));
+        }
+        left -= 1;
+        match left {
+            0 => Poll::Ready(None),
+            _ => Poll::Pending,
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn dropped_calls_leave_nothing() {
+    let place = Place::new();
+    let manager = place.manager(place.itself());
+    drop(create(&manager).await);
+    for steps in 1..=12 {
+        drop(dropped_after(steps, create(&manager)).await);
+    }
+    // The answer to the last request is the last one.
+    manager.registry().get("other").unwrap().list().await.unwrap();
+    let until = Instant::now() + Duration::from_secs(300);
+    while place.left() > 0 {
+        assert!(Instant::now() < until, "{} environments are left", place.left());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    manager.shutdown().await.unwrap();
 }

@@ -1,11 +1,11 @@
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Command as Program, Stdio};
+use std::process::{Child, Command as Program, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use isolation::{Command, EngineChoice, EnvironmentSpec, Gc, Lifetime, Status};
+use isolation::{Command, EngineChoice, EnvironmentSpec, Gc, Lifetime, Manager, Status};
 
 use crate::support::{Fixture, as_ordinary_user, base, manager, manager_with_state, printed};
 
@@ -34,16 +34,67 @@ pub(crate) fn until_nothing_runs(base: &Path) {
     }
 }
 
+/// A process that runs one test of this program, which owns environments until it is killed.
+pub(crate) struct Owner<'a> {
+    /// The test, which is none without [`manager_of_owner`].
+    pub(crate) test: &'a str,
+    pub(crate) base: &'a Path,
+    pub(crate) state: &'a Path,
+}
+
+impl Owner<'_> {
+    fn start(&self) -> Child {
+        Program::new(std::env::current_exe().unwrap())
+            .args(["--exact", self.test, "--nocapture"])
+            .env("SANDBOX_TEST_BASE", self.base)
+            .env("SANDBOX_TEST_STATE", self.state)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
+    fn kill(&self, mut owner: Child) {
+        owner.kill().unwrap();
+        owner.wait().unwrap();
+        until_nothing_runs(self.base);
+    }
+
+    /// Kills one that was ready, then one at each of several moments of its creations: nothing runs
+    /// any more.
+    pub(crate) fn is_killed(&self, moments: impl Iterator<Item = Duration>) {
+        let mut ready = self.start();
+        let mut output = ready.stderr.take().unwrap();
+        let mut seen = Vec::new();
+        while !String::from_utf8_lossy(&seen).contains("ready") {
+            let mut byte = [0];
+            let text = String::from_utf8_lossy(&seen).into_owned();
+            assert_eq!(output.read(&mut byte).unwrap(), 1, "{text}");
+            seen.push(byte[0]);
+        }
+        assert!(!running(self.base).is_empty());
+        self.kill(ready);
+        for moment in moments {
+            let owner = self.start();
+            std::thread::sleep(moment);
+            self.kill(owner);
+        }
+    }
+}
+
+/// The manager of such a process; `None` in another one.
+pub(crate) fn manager_of_owner() -> Option<Manager> {
+    let place = |name: &str| std::env::var(format!("SANDBOX_TEST_{name}")).ok();
+    let (base, state) = (place("BASE")?, place("STATE")?);
+    Some(manager_with_state(Path::new(&base), Path::new(&state)))
+}
+
 /// Not a test: creates an environment in a directory, prints a line, and waits to be killed.
 #[tokio::test]
 async fn helper_owner() {
-    let (Ok(base), Ok(state)) = (
-        std::env::var("SANDBOX_TEST_BASE"),
-        std::env::var("SANDBOX_TEST_STATE"),
-    ) else {
+    let Some(manager) = manager_of_owner() else {
         return;
     };
-    let manager = manager_with_state(Path::new(&base), Path::new(&state));
     let spec = EnvironmentSpec {
         name: Some("owned".into()),
         ..EnvironmentSpec::default()
@@ -57,48 +108,18 @@ async fn helper_owner() {
     environment.run(Command::new(["sleep", "100000"])).await.unwrap();
 }
 
-fn owner(base: &Path, state: &Path) -> std::process::Child {
-    Program::new(std::env::current_exe().unwrap())
-        .args(["--exact", "owner::helper_owner", "--nocapture"])
-        .env("SANDBOX_TEST_BASE", base)
-        .env("SANDBOX_TEST_STATE", state)
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
-}
-
 #[tokio::test]
 async fn killed_owner_leaves_what_gc_removes() {
     if Fixture::new().await.is_none() {
         return;
     }
     let (base, state) = (base(), tempfile::tempdir().unwrap());
-    // First after it was ready, then at every moment of the creation.
-    let mut ready = owner(base.path(), state.path());
-    let mut output = ready.stderr.take().unwrap();
-    let mut seen = Vec::new();
-    while !String::from_utf8_lossy(&seen).contains("ready") {
-        let mut byte = [0];
-        assert_eq!(
-            output.read(&mut byte).unwrap(),
-            1,
-            "{}",
-            String::from_utf8_lossy(&seen)
-        );
-        seen.push(byte[0]);
-    }
-    assert!(!running(base.path()).is_empty());
-    ready.kill().unwrap();
-    ready.wait().unwrap();
-    until_nothing_runs(base.path());
-    for round in 0..15 {
-        let mut child = owner(base.path(), state.path());
-        std::thread::sleep(Duration::from_millis(round * 4));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        until_nothing_runs(base.path());
-    }
+    let owner = Owner {
+        test: "owner::helper_owner",
+        base: base.path(),
+        state: state.path(),
+    };
+    owner.is_killed((0..15).map(|round| Duration::from_millis(round * 4)));
     // The directories and the control groups are what the journal is for.
     let entries = fs::read_dir(state.path().join("journal")).unwrap().flatten();
     let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
@@ -173,7 +194,7 @@ async fn kept_environment_is_used_by_another_process() {
     assert_eq!(opened.status(), Status::Running);
     printed(&opened, "kill -0 $(cat /tmp/pid)").await;
     drop(opened);
-    // What another process starts also outlives that.
+    // An environment that another process starts also outlives that.
     let opened = other.open("kept").await.unwrap();
     opened.stop(Duration::ZERO).await.unwrap();
     assert!(running(fixture.base.path()).is_empty());

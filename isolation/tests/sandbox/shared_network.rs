@@ -1,18 +1,16 @@
 //! Members of a network that fail, end or leave it, and the network of another environment.
 
 use std::fs;
-use std::io::Read;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::Path;
-use std::process::{Command as Program, Stdio};
 use std::time::Duration;
 
 use isolation::engines::sandbox::SandboxOptions;
 use isolation::{Command, EngineChoice, EnvironmentSpec, ErrorKind, GroupSpec, NetworkMode, WaitFor};
 
 use crate::group_network::{LONG, NETWORK, answer, fixture, service, serving, up};
-use crate::owner::{running, until_nothing_runs};
-use crate::support::{Fixture, as_ordinary_user, base, manager_with_state, printed, rustix_is_root};
+use crate::owner::{Owner, manager_of_owner};
+use crate::support::{Fixture, as_ordinary_user, base, printed, rustix_is_root};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn network_of_another_environment_is_shared() {
@@ -136,13 +134,9 @@ async fn fork_of_a_service_has_its_own_network() {
 /// Not a test: starts a group, prints a line, and waits to be killed.
 #[tokio::test]
 async fn helper_owner_of_a_group() {
-    let (Ok(base), Ok(state)) = (
-        std::env::var("SANDBOX_TEST_BASE"),
-        std::env::var("SANDBOX_TEST_STATE"),
-    ) else {
+    let Some(manager) = manager_of_owner() else {
         return;
     };
-    let manager = manager_with_state(Path::new(&base), Path::new(&state));
     let spec = GroupSpec {
         name: "owned".into(),
         services: ["a", "b", "c"]
@@ -162,40 +156,12 @@ async fn killed_owner_of_a_group_leaves_no_process() {
         return;
     }
     let (base, state) = (base(), tempfile::tempdir().unwrap());
-    let owner = || {
-        Program::new(std::env::current_exe().unwrap())
-            .args([
-                "--exact",
-                "shared_network::helper_owner_of_a_group",
-                "--nocapture",
-            ])
-            .env("SANDBOX_TEST_BASE", base.path())
-            .env("SANDBOX_TEST_STATE", state.path())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap()
+    let owner = Owner {
+        test: "shared_network::helper_owner_of_a_group",
+        base: base.path(),
+        state: state.path(),
     };
-    let mut ready = owner();
-    let mut output = ready.stderr.take().unwrap();
-    let mut seen = Vec::new();
-    while !String::from_utf8_lossy(&seen).contains("ready") {
-        let mut byte = [0];
-        let text = String::from_utf8_lossy(&seen).into_owned();
-        assert_eq!(output.read(&mut byte).unwrap(), 1, "{text}");
-        seen.push(byte[0]);
-    }
-    assert!(!running(base.path()).is_empty());
-    ready.kill().unwrap();
-    ready.wait().unwrap();
-    until_nothing_runs(base.path());
-    for round in 0..10 {
-        let mut child = owner();
-        std::thread::sleep(Duration::from_millis(round * 10));
-        child.kill().unwrap();
-        child.wait().unwrap();
-        until_nothing_runs(base.path());
-    }
+    owner.is_killed((0..10).map(|round| Duration::from_millis(round * 10)));
 }
 
 #[test]

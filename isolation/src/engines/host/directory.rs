@@ -101,6 +101,14 @@ impl Directory {
         is_ours(&self.path)
     }
 
+    /// Fails if the directory does not exist any more.
+    pub(crate) fn check_exists(&self) -> Result<()> {
+        match self.exists() {
+            true => Ok(()),
+            false => Err(Error::lost()),
+        }
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }

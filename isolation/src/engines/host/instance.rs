@@ -54,7 +54,7 @@ pub(crate) struct HostInstance {
     created: Option<u64>,
     /// Its control group, if this user may create one.
     pub(super) cgroup: Option<Cgroup>,
-    /// What was measured without a control group.
+    /// The usage that was measured without a control group.
     pub(super) usage: Arc<ProcessUsage>,
     /// Ends all processes when this process exits, unless the environment is kept.
     watcher: Mutex<Option<Watcher>>,
@@ -167,10 +167,7 @@ impl HostInstance {
     }
 
     pub(super) fn check_exists(&self) -> Result<()> {
-        match self.directory.exists() {
-            true => Ok(()),
-            false => Err(Error::lost()),
-        }
+        self.directory.check_exists()
     }
 
     pub(super) fn resolve(&self, path: &str) -> Result<PathBuf> {
@@ -369,25 +366,31 @@ impl Drop for HostInstance {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::events::EventSink;
+
+    /// An instance of the engine `basic` in this directory.
+    pub(in crate::engines::host) fn begun(base: &Path) -> HostInstance {
+        let (id, spec) = (EnvironmentId::random(), EnvironmentSpec::default());
+        let context = Context::new(EventSink::default(), Journal::of(None, &id));
+        let new = NewEnvironment {
+            id: &id,
+            name: "x",
+            spec: &spec,
+            context: &context,
+            ahead: None,
+        };
+        HostInstance::begin("basic", base, new).unwrap()
+    }
 
     /// The exit of a forked process removed the environments of its parent.
     #[test]
     fn instance_of_another_process_is_not_destroyed() {
         let base = tempfile::tempdir().unwrap();
         for (creator, left) in [(Creator::another_process(), 1), (Creator::this_process(), 0)] {
-            let (id, spec) = (EnvironmentId::random(), EnvironmentSpec::default());
-            let context = Context::new(EventSink::default(), Journal::of(None, &id));
-            let new = NewEnvironment {
-                id: &id,
-                name: "x",
-                spec: &spec,
-                context: &context,
-                ahead: None,
-            };
-            let mut instance = HostInstance::begin("basic", base.path(), new).unwrap();
+            let mut instance = begun(base.path());
+            let id = instance.id.clone();
             instance.creator = creator;
             drop(instance);
             let found = Directory::find("basic", base.path(), &id);

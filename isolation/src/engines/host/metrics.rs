@@ -34,28 +34,14 @@ impl Metrics for HostInstance {
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
+    use super::super::instance::tests::begun;
     use super::*;
-    use crate::engine::NewEnvironment;
-    use crate::engine::context::Context;
     use crate::engine::instance::Instance;
-    use crate::environment::id::EnvironmentId;
-    use crate::events::EventSink;
-    use crate::journal::Journal;
-    use crate::spec::EnvironmentSpec;
 
     #[tokio::test]
     async fn processes_without_a_group_are_summed() {
         let base = tempfile::tempdir().unwrap();
-        let (id, spec) = (EnvironmentId::random(), EnvironmentSpec::default());
-        let context = Context::new(EventSink::default(), Journal::of(None, &id));
-        let new = NewEnvironment {
-            id: &id,
-            name: "x",
-            spec: &spec,
-            context: &context,
-            ahead: None,
-        };
-        let mut instance = HostInstance::begin("basic", base.path(), new).unwrap();
+        let mut instance = begun(base.path());
         let group = instance.cgroup.take();
         let mut process = std::process::Command::new("sleep")
             .arg("1000")

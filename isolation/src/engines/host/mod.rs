@@ -18,7 +18,7 @@ pub(crate) mod paths;
 pub(crate) mod process;
 pub(crate) mod process_group;
 pub(crate) mod process_usage;
-mod rename;
+pub(crate) mod rename;
 pub(crate) mod setup;
 pub(crate) mod snapshot;
 mod terminal;

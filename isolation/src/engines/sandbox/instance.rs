@@ -34,7 +34,7 @@ use crate::environment::id::EnvironmentId;
 use crate::environment::name::Name;
 use crate::environment::status::Status;
 use crate::environment::summary;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::events::{EventKind, Subject};
 use crate::files::CopySource;
 use crate::files::copy::{Stop, StopOnDrop};
@@ -150,10 +150,7 @@ impl SandboxInstance {
     }
 
     pub(super) fn check_exists(&self) -> Result<()> {
-        match self.directory.exists() {
-            true => Ok(()),
-            false => Err(Error::lost()),
-        }
+        self.directory.check_exists()
     }
 
     /// The status now: one that ran and has no first process any more is stopped.

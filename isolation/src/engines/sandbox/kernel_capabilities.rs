@@ -55,13 +55,15 @@ pub(super) fn dropped(security: &SecuritySpec, identity: Identity) -> Vec<String
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::EnvironmentSpec;
 
-    const RANGE: Identity = Identity::Range { first: 200_000 };
+    /// The users of an environment of root.
+    pub(in crate::engines::sandbox) const RANGE: Identity = Identity::Range { first: 200_000 };
 
-    fn spec(security: &str) -> EnvironmentSpec {
+    /// A specification with these rights.
+    pub(in crate::engines::sandbox) fn spec(security: &str) -> EnvironmentSpec {
         EnvironmentSpec::from_json(&format!(r#"{{"security": {security}}}"#)).unwrap()
     }
 

@@ -1,18 +1,15 @@
-//! Gives an environment another name, in its note.
+//! Another name of an environment.
 
 use super::instance::SandboxInstance;
 use crate::BoxFuture;
 use crate::engine::instance::Rename;
+use crate::engines::host::rename;
 use crate::error::Result;
 
 impl Rename for SandboxInstance {
     fn rename<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<()>> {
-        let rename = || {
-            self.check_exists()?;
-            let status = self.directory.read_note()?.status;
-            self.name.change(name);
-            self.note(status)
-        };
-        Box::pin(std::future::ready(rename()))
+        let note = |status| self.note(status);
+        let renamed = rename::change(&self.directory, &self.name, name, note);
+        Box::pin(std::future::ready(renamed))
     }
 }

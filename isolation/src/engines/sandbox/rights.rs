@@ -1,4 +1,4 @@
-//! What a specification may ask for: kernel capabilities, and the profile hardened.
+//! The rights that a specification may ask for: kernel capabilities, and the profile hardened.
 
 use super::NAME;
 use super::identity::{self, Identity};
@@ -168,15 +168,10 @@ fn unsupported(feature: Feature, reason: String) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use super::super::kernel_capabilities::tests::{RANGE, spec};
     use super::*;
     use crate::ErrorKind;
     use crate::spec::mount::Mount;
-
-    const RANGE: Identity = Identity::Range { first: 200_000 };
-
-    fn spec(security: &str) -> EnvironmentSpec {
-        EnvironmentSpec::from_json(&format!(r#"{{"security": {security}}}"#)).unwrap()
-    }
 
     #[test]
     fn option_of_other_engines_is_refused() {
