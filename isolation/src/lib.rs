@@ -58,6 +58,7 @@ mod process;
 pub mod protocol;
 mod relay;
 mod serve;
+mod short;
 #[cfg(unix)]
 pub mod snapshots;
 mod spec;
@@ -165,7 +166,8 @@ pub use spec::{CopyIn, EnvironmentSpec};
 /// - `engines`: a test for each engine, such as `greeting::docker`; without it, one test on the
 ///   first suitable engine. If the engine of a test is not available, or does not support a
 ///   required feature, the test prints the reason and passes; with the environment variable
-///   `ISOLATE_TEST_SKIP=never` it fails.
+///   `ISOLATE_TEST_SKIP=never` it fails. A name that differs only a little from that of an engine,
+///   such as `dokcer`, is a failure; another unknown name is that of an engine that is missing.
 /// - `image`: the image, on engines that have images.
 /// - `spec`: the specification of the environment.
 /// - `shared`: all tests of the program with the same specification use one environment, under

@@ -47,7 +47,7 @@ fn config_check_reports_every_fault() {
             "timeout: a number is expected, or a text with a unit",
             "pol: unknown key; did you mean \"pool\"?",
             "engines.basik.priority: a whole number is expected, not a text",
-            "docker.pull: unknown value \"often\"; use missing, always or never",
+            "docker.pull: unknown value; use missing, always or never",
             "docker.resource_limits.memory: \"lots\" is not a size",
             "docker.pull_timeout: pull_timeout must be greater than 0",
         ],
@@ -103,7 +103,7 @@ fn group_file_reports_every_fault() {
         &[
             "nam: unknown key; did you mean \"name\"?",
             "services.db.imgae: unknown key; did you mean \"image\"?",
-            "services.db.depends_on.web: unknown value \"done\"; use started, ready or completed",
+            "services.db.depends_on.web: unknown value; use started, ready or completed",
             "services.web: an object is expected, not a list",
         ],
     );

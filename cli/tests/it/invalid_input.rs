@@ -277,7 +277,7 @@ const TABLE: &[(&str, &str)] = &[
     ),
     (
         "config --config {dir}/pull.json",
-        "cannot use the configuration {dir}/pull.json: docker.pull: unknown value \"often\"; use missing, always or never\n",
+        "cannot use the configuration {dir}/pull.json: docker.pull: unknown value; use missing, always or never\n",
     ),
     (
         "config --config {dir}/version.json",
@@ -319,7 +319,7 @@ const TABLE: &[(&str, &str)] = &[
     ),
     (
         "kill -s FOO nobody",
-        "invalid value 'FOO' for '--signal <SIGNAL>': \"FOO\" is not a signal that can be sent; use one of HUP, INT, QUIT, TERM, KILL, USR1, USR2\n\nFor more information, try '--help'.\n",
+        "invalid value 'FOO' for '--signal <SIGNAL>': it is not a signal that can be sent; use one of HUP, INT, QUIT, TERM, KILL, USR1, USR2\n\nFor more information, try '--help'.\n",
     ),
     // Copies.
     (

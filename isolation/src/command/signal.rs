@@ -83,9 +83,7 @@ impl FromStr for Signal {
         let is = |signal: &Self| signal.name() == name || signal.number().to_string() == name;
         Self::ALL.into_iter().find(is).ok_or_else(|| {
             let known = Self::ALL.map(Self::name).join(", ");
-            Error::invalid(format!(
-                "{text:?} is not a signal that can be sent; use one of {known}"
-            ))
+            Error::invalid(format!("it is not a signal that can be sent; use one of {known}"))
         })
     }
 }

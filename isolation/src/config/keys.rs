@@ -4,7 +4,10 @@ use serde_json::Value;
 
 use super::Config;
 use crate::manager::registry::EngineSettings;
+use crate::short::short;
 use crate::spec::json_file::{self, Fault};
+use crate::spec::json_strict;
+use crate::spec::json_words::LONGEST_WORD;
 
 /// Every key, in the order of lists. A key in a section is written `section.key`.
 pub(super) const KEYS: [&str; 25] = [
@@ -75,10 +78,7 @@ fn section_faults(section: &Value, path: &str, found: &mut Vec<Fault>) {
         return found.push(fault(path, "a JSON object is expected"));
     };
     for (name, value) in entries {
-        let key = match path {
-            "" => name.clone(),
-            path => format!("{path}.{name}"),
-        };
+        let key = section_key(path, name);
         if key == ENGINES {
             engine_faults(value, found);
         } else if SECTIONS.contains(&key.as_str()) {
@@ -86,8 +86,15 @@ fn section_faults(section: &Value, path: &str, found: &mut Vec<Fault>) {
         } else if KEYS.contains(&key.as_str()) {
             value_faults(&key, value, found);
         } else {
-            found.push(fault(&key, unknown(&key)));
+            found.push(fault(&section_key(path, &short(name)), unknown(&key)));
         }
+    }
+}
+
+fn section_key(section: &str, name: &str) -> String {
+    match section {
+        "" => name.to_owned(),
+        section => format!("{section}.{name}"),
     }
 }
 
@@ -100,7 +107,7 @@ fn value_faults(key: &str, value: &Value, found: &mut Vec<Fault>) {
     if found.len() > before {
         return;
     }
-    let valid = serde_json::from_value::<Config>(alone).map(|config| config.validate());
+    let valid = json_strict::from_value::<Config>(&alone).map(|config| config.validate());
     if let Ok(Err(error)) = valid {
         // An error that is not a list of others is the only one.
         let failures = Some(error.failures()).filter(|failures| !failures.is_empty());
@@ -115,7 +122,7 @@ fn engine_faults(engines: &Value, found: &mut Vec<Fault>) {
     };
     for (name, settings) in entries {
         let faults = json_file::faults::<EngineSettings>(settings).into_iter();
-        found.extend(faults.map(|fault| fault.below(&format!("{ENGINES}.{name}"))));
+        found.extend(faults.map(|fault| fault.below(&format!("{ENGINES}.{}", short(name)))));
     }
 }
 
@@ -131,7 +138,7 @@ fn nearest(key: &str) -> Option<&'static str> {
     fn last(key: &str) -> &str {
         key.rsplit('.').next().unwrap_or(key)
     }
-    let word = last(key);
+    let word = Some(last(key)).filter(|word| word.len() <= LONGEST_WORD)?;
     let distance = |known: &&'static str| strsim::damerau_levenshtein(last(known), word);
     let similar = KEYS.into_iter().map(|known| (distance(&known), known));
     let similar = similar

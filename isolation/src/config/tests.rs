@@ -155,7 +155,7 @@ fn every_fault_of_a_file_is_reported() {
         "timeout: a number is expected, or a text",
         "engines.basic.enable: unknown key; did you mean \"enabled\"?",
         "engines.basic.priority: a whole number is expected",
-        "docker.pull: unknown value \"often\"; use ",
+        "docker.pull: unknown value; use ",
         "docker.default_image: the image is blank",
         "docker.default_imgae: unknown key; did you mean \"docker.default_image\"?",
         "docker.pull_timeout: ",

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
+use crate::short::short;
 
 /// The unique ID of an environment: 16 hexadecimal digits, valid in names, labels and paths.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -50,7 +51,10 @@ impl FromStr for EnvironmentId {
     fn from_str(text: &str) -> Result<Self, Error> {
         let is_hex = |c: u8| c.is_ascii_digit() || (b'a'..=b'f').contains(&c);
         if text.len() != 16 || !text.bytes().all(is_hex) {
-            let why = format!("{text:?} is not the ID of an environment; an ID has 16 hexadecimal digits");
+            let why = format!(
+                "{text:?} is not the ID of an environment; an ID has 16 hexadecimal digits",
+                text = short(text)
+            );
             return Err(Error::invalid(why));
         }
         Ok(Self(text.to_owned()))

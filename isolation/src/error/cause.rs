@@ -9,6 +9,7 @@ use super::{Error, ErrorKind};
 use crate::engine::capabilities::{MissingFeature, RejectedEngine};
 use crate::environment::status::{IllegalTransition, Status};
 use crate::environment::wait_until::NotReady;
+use crate::short::{short, short_path};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Cause {
@@ -27,7 +28,7 @@ pub(crate) enum Cause {
         missing: Vec<MissingFeature>,
         alternatives: Vec<String>,
     },
-    #[error("unknown engine {name:?}; registered engines: {}", known.join(", "))]
+    #[error("unknown engine {:?}; registered engines: {}", short(name), known.join(", "))]
     UnknownEngine { name: String, known: Vec<String> },
     #[error("no available engine supports this environment{}", skipped(.0))]
     NoEngine(Vec<RejectedEngine>),
@@ -41,9 +42,9 @@ pub(crate) enum Cause {
     WrongStatus { status: Status, hint: Cow<'static, str> },
     #[error("{0}")]
     Transition(IllegalTransition),
-    #[error("the path {0:?} is outside the environment; use a path inside it")]
+    #[error("the path {:?} is outside the environment; use a path inside it", short_path(.0))]
     OutsideEnvironment(String),
-    #[error("cannot {action} {}", path.display())]
+    #[error("cannot {action} {}", short_path(&path.display().to_string()))]
     Io {
         action: Cow<'static, str>,
         path: PathBuf,

@@ -18,6 +18,7 @@ use crate::diagnose::{Diagnosis, Evidence, LikelyCause, diagnose};
 use crate::engine::capabilities::{MissingFeature, RejectedEngine};
 use crate::environment::first;
 use crate::environment::status::Status;
+use crate::short::short_path;
 
 pub(crate) use cause::Cause;
 pub use kind::ErrorKind;
@@ -55,7 +56,7 @@ impl Error {
     pub fn during(mut self, operation: &'static str, subject: &str) -> Self {
         if self.0.operation.is_none() {
             self.0.operation = Some(Cow::Borrowed(operation));
-            self.0.subject = (!subject.is_empty()).then(|| subject.to_owned());
+            self.0.subject = (!subject.is_empty()).then(|| short_path(subject).into_owned());
         }
         self
     }

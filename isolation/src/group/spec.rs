@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::environment::id::EnvironmentId;
 use crate::error::{Error, Result};
+use crate::short::short;
 use crate::spec::EnvironmentSpec;
 use crate::spec::json_file::{self, Fault};
 use crate::spec::main_process::Main;
@@ -141,7 +142,7 @@ fn faults(group: &Value) -> Vec<Fault> {
     match services {
         Some(Value::Object(services)) => {
             for (name, service) in services {
-                let below = |fault: Fault| fault.below(&format!("services.{name}"));
+                let below = |fault: Fault| fault.below(&format!("services.{}", short(&name)));
                 found.extend(service_faults(service).into_iter().map(below));
             }
             group["services"] = Value::Object(serde_json::Map::new());
@@ -203,7 +204,8 @@ impl GroupSpec {
             faults.add(validate::name(name).map_err(|_| {
                 Error::invalid(format!(
                     "{name:?} is not the name of a {what}; {}",
-                    validate::NAME_RULE
+                    validate::NAME_RULE,
+                    name = short(name)
                 ))
             }));
         }

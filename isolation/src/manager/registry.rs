@@ -17,6 +17,7 @@ use crate::environment::end_timeout::{ANSWER_TIMEOUT, silent};
 use crate::environment::id::EnvironmentId;
 use crate::environment::summary::EnvironmentSummary;
 use crate::error::{Cause, Error, ErrorKind, Result};
+use crate::short::short;
 use crate::spec::EnvironmentSpec;
 use crate::spec::validate;
 
@@ -103,7 +104,10 @@ impl Registry {
         let name = engine.name();
         validate::name(name)?;
         if name == "auto" || self.engines.iter().any(|known| known.name() == name) {
-            let why = format!("an engine {name:?} is registered already; use another name");
+            let why = format!(
+                "an engine {name:?} is registered already; use another name",
+                name = short(name)
+            );
             return Err(Error::invalid(why));
         }
         self.engines.push(engine);

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::install::check_word;
 use super::{LIST_TIMEOUT, Packages, pip};
 use crate::error::{Error, ErrorKind, Result};
+use crate::short::short;
 
 /// Prints the lock file, see the file.
 const EXPORT: &str = include_str!("export.py");
@@ -40,7 +41,8 @@ impl FromStr for LockFormat {
             .find(|one| one.word() == text);
         found.ok_or_else(|| {
             Error::invalid(format!(
-                "{text:?} is not a format of a lock file; write pylock or requirements"
+                "{text:?} is not a format of a lock file; write pylock or requirements",
+                text = short(text)
             ))
         })
     }

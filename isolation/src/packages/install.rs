@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::redact::without_credentials;
 use super::{INSTALL_TIMEOUT, PackageManager};
 use crate::error::{Error, Result};
+use crate::short::short;
 use crate::spec::validate::no_nul;
 
 /// The packages that are to be installed. [`Debug`](fmt::Debug) shows no credentials.
@@ -149,7 +150,10 @@ pub(super) fn check_names(manager: PackageManager, names: &[&str]) -> Result<()>
         let is_command =
             manager == PackageManager::Apt && name.ends_with(['-', '+']) && !name.ends_with("++");
         if of_system && (!name.chars().all(allowed) || is_command) {
-            let why = format!("{name:?} is not the name of a package; write NAME or NAME=VERSION");
+            let why = format!(
+                "{name:?} is not the name of a package; write NAME or NAME=VERSION",
+                name = short(name)
+            );
             return Err(Error::invalid(why));
         }
     }
@@ -162,12 +166,14 @@ pub(super) fn check_word(word: &str) -> Result<()> {
     let shown = without_credentials(word);
     if shown != word {
         return Err(Error::invalid(format!(
-            "{shown:?} holds credentials, which the list of processes would show; name an index with them"
+            "{:?} holds credentials, which the list of processes would show; name an index with them",
+            short(&shown)
         )));
     }
     match word.trim().is_empty() || word.trim_start().starts_with('-') || word.contains('\n') {
         true => Err(Error::invalid(format!(
-            "{word:?} is not the name of a package or file"
+            "{:?} is not the name of a package or file",
+            short(word)
         ))),
         false => Ok(()),
     }

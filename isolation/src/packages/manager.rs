@@ -5,6 +5,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::short::short;
 
 /// A package manager.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -53,7 +54,8 @@ impl FromStr for PackageManager {
         let found = Self::ALL.into_iter().find(|one| one.name() == text);
         found.ok_or_else(|| {
             Error::invalid(format!(
-                "{text:?} is not a package manager; write pip, uv, apt, apk or npm"
+                "{text:?} is not a package manager; write pip, uv, apt, apk or npm",
+                text = short(text)
             ))
         })
     }

@@ -1,14 +1,17 @@
 //! Says where a message is wrong: its request and its field, not the column of its line.
 
+use std::fmt::Display;
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::VERSION;
 use super::answer::Answer;
-use super::call::Call;
+use super::call::{Call, Request};
 use crate::error::{Error, ErrorKind};
-use crate::spec::{json_file, json_words};
+use crate::short::short;
+use crate::spec::{json_file, json_strict, json_words};
 
 /// The fields of a request that its method does not change.
 #[derive(Deserialize)]
@@ -18,44 +21,57 @@ struct Head {
     method: String,
 }
 
-/// What is wrong with a line that is not a request: the ID, if the request can be answered, and the
-/// error.
-pub(crate) fn of_request(line: &[u8], first: &serde_json::Error) -> (Option<u64>, Error) {
-    let not_one = |why: &dyn std::fmt::Display| {
-        (
-            None,
-            Error::invalid(format!(
-                "a line is not a request: {why}; write one JSON object a line"
-            )),
-        )
-    };
-    let value = match serde_json::from_slice::<Value>(line) {
-        Ok(value) => value,
-        Err(error) => return not_one(&format!("it is not JSON: {error}")),
-    };
-    let head = match Head::deserialize(&value) {
-        Ok(head) if value.is_object() => head,
-        _ => return not_one(&text::<Head>(&value, first)),
-    };
-    let request = match head.id {
-        Some(id) => format!("the request {id}"),
-        None => format!("the note {:?}", head.method),
-    };
-    let found = json_file::faults::<Call>(&value);
-    let error = match found.iter().any(|fault| fault.path == "method") {
-        true => {
-            let text = format!(
-                "{request} has a method that is unknown in version {VERSION}: {:?}",
-                head.method
-            );
-            Error::new(ErrorKind::Unsupported, text)
-        }
-        false => Error::invalid(format!("{request} is invalid: {}", text::<Call>(&value, first))),
-    };
-    (head.id, error)
+/// Why a line is no request: the ID, if the request can be answered, and the error.
+pub(crate) type Refused = (Option<u64>, Error);
+
+/// Reads a request or a note.
+pub(crate) fn request(line: &[u8]) -> Result<Request, Refused> {
+    match serde_json::from_slice::<Request>(line) {
+        // Nothing but a list can be taken for an object.
+        Ok(request) if memchr::memchr(b'[', line).is_none() => Ok(request),
+        Ok(request) => of_request(line, None).map_or(Ok(request), Err),
+        Err(error) => Err(of_request(line, Some(&error)).unwrap_or_else(|| not_a_request(&error))),
+    }
 }
 
-/// What is wrong with a line that is not an answer.
+fn not_a_request(why: &dyn Display) -> Refused {
+    let text = format!("a line is not a request: {why}; write one JSON object a line");
+    (None, Error::invalid(text))
+}
+
+/// The faults of a line that should be a request; `first` is the error of its parser.
+fn of_request(line: &[u8], first: Option<&serde_json::Error>) -> Option<Refused> {
+    let value = match serde_json::from_slice::<Value>(line) {
+        Ok(value) => value,
+        Err(error) => return Some(not_a_request(&format!("it is not JSON: {error}"))),
+    };
+    let head = match json_strict::from_value::<Head>(&value) {
+        Ok(head) => head,
+        Err(error) => return Some(not_a_request(&text::<Head>(&value, &error))),
+    };
+    let method = short(&head.method);
+    let request = match head.id {
+        Some(id) => format!("the request {id}"),
+        None => format!("the note {method:?}"),
+    };
+    let found = json_file::faults::<Call>(&value);
+    if found.iter().any(|fault| fault.path == "method") {
+        let text = format!("{request} has a method that is unknown in version {VERSION}: {method:?}");
+        return Some((head.id, Error::new(ErrorKind::Unsupported, text)));
+    }
+    let why = match (found.is_empty(), first) {
+        (true, first) => plain(first?),
+        (false, _) => json_file::listed(found).to_string(),
+    };
+    Some((head.id, Error::invalid(format!("{request} is invalid: {why}"))))
+}
+
+/// The text of a fault that only the text of a message has, such as a key that it contains twice.
+fn plain(error: &serde_json::Error) -> String {
+    json_words::plain(&error.to_string())
+}
+
+/// The faults of a line that is not an answer.
 pub(crate) fn of_answer(line: &[u8], first: &serde_json::Error) -> String {
     let value = match serde_json::from_slice::<Value>(line) {
         Ok(value) => value,
@@ -68,15 +84,10 @@ pub(crate) fn of_answer(line: &[u8], first: &serde_json::Error) -> String {
     }
 }
 
-/// What is wrong with a value that cannot be read as `T`: each field and its fault.
+/// The faults of a value that cannot be read as `T`, each with its field.
 pub(crate) fn text<T: DeserializeOwned>(value: &Value, first: &serde_json::Error) -> String {
-    if value.is_array() {
-        // The fields of a type could be read from a list, too.
-        return "an object is expected, not a list".to_owned();
-    }
     match json_file::faults::<T>(value) {
-        // Only the text has the fault, such as a key that it contains twice.
-        none if none.is_empty() => json_words::plain(&first.to_string()),
+        none if none.is_empty() => plain(first),
         found => json_file::listed(found).to_string(),
     }
 }
@@ -86,11 +97,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::protocol::call::Request;
 
-    fn refused(line: &str) -> (Option<u64>, Error) {
-        let first = serde_json::from_str::<Request>(line).unwrap_err();
-        of_request(line.as_bytes(), &first)
+    fn refused(line: &str) -> Refused {
+        request(line.as_bytes()).unwrap_err()
     }
 
     #[test]
@@ -154,6 +163,76 @@ mod tests {
         );
         assert!(error.to_string().contains("params.command.argv: "), "{error}");
         assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
+    }
+
+    /// Each was taken: the fields of an object in the order of their declaration.
+    #[test]
+    fn list_is_no_object_in_a_request() {
+        for (method, params, path) in [
+            ("inspect", json!(["e"]), "params"),
+            ("events", json!([]), "params"),
+            ("create", json!([]), "params"),
+            (
+                "create",
+                json!({"spec": {"limits": [1 << 30]}}),
+                "params.spec.limits",
+            ),
+            (
+                "exec",
+                json!({"environment": "e", "command": [["true"]]}),
+                "params.command",
+            ),
+            (
+                "remove",
+                json!({"environment": "0123456789abcdef", "resources": [["volume", "v"]]}),
+                "params.resources[0]",
+            ),
+            (
+                "wait_until",
+                json!({"environment": "e", "condition": {"http": [80]}, "timeout": 1}),
+                "params.condition.http",
+            ),
+        ] {
+            let line = json!({"id": 7, "method": method, "params": params}).to_string();
+            let (id, error) = refused(&line);
+            assert_eq!((id, error.kind()), (Some(7), ErrorKind::InvalidInput), "{error}");
+            let expected = format!("{path}: an object is expected, not a list");
+            assert!(error.to_string().ends_with(&expected), "{line}: {error}");
+        }
+        let argv = json!({"environment": "e", "command": {"argv": ["echo", "[1]"]}});
+        let line = json!({"id": 7, "method": "exec", "params": argv}).to_string();
+        assert!(request(line.as_bytes()).is_ok());
+        let note = r#"{"method": "cancel", "params": [7]}"#;
+        assert_eq!(refused(note).0, None, "nothing answers a note");
+    }
+
+    /// A client may have put a secret, or any amount of data, in the wrong place.
+    #[test]
+    fn fault_of_a_request_repeats_no_long_text() {
+        let long = "hunter2`, expected `".repeat(20_000);
+        for line in [
+            json!({"id": 7, "method": "kill", "params": {"environment": "e", "signal": long}}),
+            json!({"id": 7, "method": "hello", "params": {"versions": [1], "journal": long}}),
+            json!({"id": 7, "method": "create", "params": {"spec": {"lifetime": long}}}),
+            json!({"id": 7, "method": "create", "params": {"spec": {"isolation": long}}}),
+        ] {
+            let (_, error) = refused(&line.to_string());
+            let text = format!("{error:?}");
+            assert!(text.len() < 400 && !text.contains("hunter2"), "{text}");
+        }
+        for line in [
+            json!({"id": 7, "method": long, "params": {}}),
+            json!({"method": long, "params": {}}),
+            json!({"id": 7, "method": "events", "params": {long.clone(): 1}}),
+            json!({"id": 7, "method": "create", "params": {"id": long}}),
+            json!({"id": 7, "method": "create", "params": {"spec": {"limits": {long.clone(): 1}}}}),
+            json!({"id": 7, "method": "create", "params": {"spec": {"limits": {"memory": long}}}}),
+            json!({"id": 7, "method": "create", "params": {"spec": {"network": {"ports": [long]}}}}),
+        ] {
+            let (_, error) = refused(&line.to_string());
+            let text = format!("{error:?}");
+            assert!(text.len() < 400 && text.contains('…'), "{text}");
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::manager::registry::Registry;
 use crate::protocol::VERSION;
 use crate::protocol::answer::Welcome;
-use crate::protocol::call::{Call, Hello, Request};
+use crate::protocol::call::{Call, Hello};
 use crate::protocol::faults;
 use crate::protocol::line::{LineError, Lines};
 
@@ -108,9 +108,11 @@ impl Connection {
         if line.iter().all(u8::is_ascii_whitespace) {
             return Ok(());
         }
-        let request = match serde_json::from_slice::<Request>(line) {
+        let request = match faults::request(line) {
             Ok(request) => request,
-            Err(error) => return self.refuse(line, &error).await,
+            // Without an ID, no answer is possible, and the connection ends.
+            Err((None, error)) => return Err(error),
+            Err((Some(id), error)) => return self.answers.fail(Some(id), &error).await,
         };
         match (request.id, request.call) {
             (_, Call::Cancel(note)) => drop(self.running.remove(&note.request)),
@@ -236,13 +238,5 @@ impl Connection {
             server: format!("isolation {}", env!("CARGO_PKG_VERSION")),
             engines,
         })
-    }
-
-    /// Rejects an invalid request. An error without an ID gets no answer, and ends the connection.
-    async fn refuse(&mut self, line: &[u8], error: &serde_json::Error) -> Result<()> {
-        match faults::of_request(line, error) {
-            (Some(id), error) => self.answers.fail(Some(id), &error).await,
-            (None, error) => Err(error),
-        }
     }
 }

@@ -120,6 +120,17 @@ fn result_that_is_no_object_is_an_error() {
 }
 
 #[tokio::test]
+async fn error_that_is_too_long_is_replaced() {
+    let long = Error::new(ErrorKind::Io, "x".repeat(1 << 20));
+    let lines = answers(async |answers| answers.fail(Some(7), &long).await).await;
+    assert_eq!((lines.len(), &lines[0]["id"]), (1, &json!(7)));
+    let error = &lines[0]["error"];
+    assert_eq!(error["kind"], "invalid_input");
+    let text = error["message"].as_str().unwrap();
+    assert!(text.contains("and a line at most"), "{text:.200}");
+}
+
+#[tokio::test]
 async fn events_that_a_client_misses_are_counted() {
     const MISSED: u64 = 10;
     let sink = EventSink::default();
@@ -247,5 +258,30 @@ async fn line_that_is_too_long_is_named() {
     assert_eq!(
         error.to_string(),
         "cannot serve the client: a line is longer than 1048576 bytes"
+    );
+}
+
+/// A client whose connection breaks.
+struct Broken;
+
+impl AsyncRead for Broken {
+    fn poll_read(
+        self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+        _: &mut tokio::io::ReadBuf<'_>,
+    ) -> std::task::Poll<std::io::Result<()>> {
+        std::task::Poll::Ready(Err(std::io::ErrorKind::ConnectionReset.into()))
+    }
+}
+
+#[tokio::test]
+async fn input_that_cannot_be_read_ends_the_connection() {
+    let served = serve(registry(), options(), Broken, tokio::io::sink()).await;
+    let error = served.unwrap_err();
+    assert_eq!(error.operation(), Some("serve the client"));
+    let text = error.to_string();
+    assert!(
+        text.contains("its requests cannot be read") && text.contains("reset"),
+        "{text}"
     );
 }

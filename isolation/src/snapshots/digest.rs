@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::error::{Error, ErrorKind};
+use crate::short::short;
 
 /// A SHA-256 digest; as text 64 hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -58,7 +59,10 @@ impl FromStr for Digest {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let invalid = || {
-            let why = format!("{text:?} is not a SHA-256 digest; it has 64 hexadecimal digits");
+            let why = format!(
+                "{text:?} is not a SHA-256 digest; it has 64 hexadecimal digits",
+                text = short(text)
+            );
             Error::new(ErrorKind::Corrupt, why)
         };
         if text.len() != 64 {

@@ -16,6 +16,7 @@ use super::part_reader::PartReader;
 use super::progress::OnProgress;
 use super::store::SnapshotStore;
 use crate::error::{Error, ErrorKind, Result};
+use crate::short::short;
 
 /// The types of the files of the layout.
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -70,7 +71,10 @@ impl SnapshotStore {
         let named = name.parse::<ImageReference>();
         let named = named.ok().filter(|named| named.digest().is_none());
         let named = named.ok_or_else(|| {
-            let why = format!("{name:?} does not name an image; write NAME or NAME:TAG, in lower case");
+            let why = format!(
+                "{name:?} does not name an image; write NAME or NAME:TAG, in lower case",
+                name = short(name)
+            );
             Error::invalid(why)
         })?;
         let reader = PartReader::new(&Arc::new(self.session()?), part, &OnProgress::default());

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::validate;
 use crate::error::{Error, Result};
+use crate::short::short;
 
 /// A device of the machine of the engine that processes may use.
 ///
@@ -25,7 +26,7 @@ pub struct Device {
     pub source: String,
     /// Its absolute path in the environment.
     pub target: String,
-    /// What processes may do: any of `r` (read), `w` (write) and `m` (create device nodes).
+    /// The permissions of processes: any of `r` (read), `w` (write) and `m` (create device nodes).
     pub permissions: String,
 }
 
@@ -33,7 +34,8 @@ impl Device {
     fn invalid(text: &str) -> Error {
         Error::invalid(format!(
             "{text:?} is not a device; write an absolute path: /dev/fuse, /dev/sda:/dev/disk or \
-             /dev/sda:/dev/disk:r (any of r, w and m)"
+             /dev/sda:/dev/disk:r (any of r, w and m)",
+            text = short(text)
         ))
     }
 
@@ -116,7 +118,8 @@ impl FromStr for Gpus {
     fn from_str(text: &str) -> Result<Self> {
         let invalid = || {
             Error::invalid(format!(
-                "{text:?} names no GPUs; write all, a number, or device=0,1"
+                "{text:?} names no GPUs; write all, a number, or device=0,1",
+                text = short(text)
             ))
         };
         if text == "all" {

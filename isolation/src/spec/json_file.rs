@@ -4,9 +4,11 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_path_to_error::{Path, Segment};
 
+use super::json_strict::Strict;
 use super::json_words;
 use super::validate::Faults;
 use crate::error::{Error, Result};
+use crate::short::{short, short_path};
 
 /// The maximum number of faults that are listed.
 const MOST: usize = 100;
@@ -31,26 +33,18 @@ impl Fault {
     }
 }
 
-/// Reads a value. If the text is JSON but not such a value, `faults` finds what is wrong.
+/// Reads a value in which `faults` finds nothing wrong.
 ///
 /// # Errors
 ///
 /// The error lists every fault with its path; for a text that is not JSON, it names the line.
 pub(crate) fn read<T: DeserializeOwned>(text: &str, faults: impl FnOnce(&Value) -> Vec<Fault>) -> Result<T> {
-    if text.trim_start().starts_with('[') {
-        // The fields of a type could be read from a list, too.
-        return Err(Error::invalid("an object is expected, not a list"));
+    let found = faults(&parse(text)?);
+    if !found.is_empty() {
+        return Err(listed(found));
     }
-    let first = match serde_json::from_str(text) {
-        Ok(value) => return Ok(value),
-        Err(error) => error,
-    };
-    let value = parse(text)?;
-    match faults(&value) {
-        // Only the text has the fault, such as a key that it contains twice.
-        none if none.is_empty() => Err(Error::invalid(json_words::plain(&first.to_string()))),
-        found => Err(listed(found)),
-    }
+    // Only the text can have other faults, such as a key that it contains twice.
+    serde_json::from_str(text).map_err(|error| Error::invalid(json_words::plain(&error.to_string())))
 }
 
 /// Reads JSON of any form.
@@ -64,7 +58,7 @@ pub(crate) fn listed(found: Vec<Fault>) -> Error {
     for Fault { path, why } in found {
         faults.add(Err(Error::invalid(match path.as_str() {
             "" => why,
-            path => format!("{path}: {why}"),
+            path => format!("{}: {why}", short_path(path)),
         })));
     }
     let error = faults.into_result().err();
@@ -72,11 +66,11 @@ pub(crate) fn listed(found: Vec<Fault>) -> Error {
 }
 
 /// Every fault of a value that is read as `T`: unknown and missing keys, values of another type or
-/// out of range.
+/// out of range, lists in the place of objects.
 pub(crate) fn faults<T: DeserializeOwned>(value: &Value) -> Vec<Fault> {
     let (mut value, mut found, mut removed) = (value.clone(), Vec::new(), Removed::default());
     while found.len() < MOST {
-        let Err(error) = serde_path_to_error::deserialize::<_, T>(&value) else {
+        let Err(error) = serde_path_to_error::deserialize::<_, T>(Strict(&value)) else {
             break;
         };
         let (path, message) = (error.path(), error.inner().to_string());
@@ -138,7 +132,7 @@ impl Steps {
                     if !text.is_empty() {
                         text.push('.');
                     }
-                    text.push_str(key);
+                    text.push_str(&short(key));
                 }
             }
         }
@@ -146,7 +140,7 @@ impl Steps {
     }
 }
 
-/// What was removed from a value because of its faults.
+/// The parts that were removed from a value because of their faults.
 #[derive(Debug, Default)]
 struct Removed {
     keys: Vec<Steps>,
@@ -248,7 +242,7 @@ mod tests {
             "mounts[0].source.tmpfs.sizee: unknown key; did you mean \"size\"?",
             "mounts[1].target: a text is expected, not a number",
             "mounts[2].readonly: unknown key; did you mean \"read_only\"?",
-            "mounts[2].source: unknown value \"volum\"; did you mean \"volume\"?",
+            "mounts[2].source: unknown value; did you mean \"volume\"?",
             "mounts[3].source: it is missing",
         ] {
             assert!(
@@ -288,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn key_that_is_no_number_has_the_path_of_its_object() {
+    fn key_that_is_no_number_is_named() {
         #[derive(serde::Deserialize)]
         #[allow(dead_code)] // only read
         struct Numbered {
@@ -296,6 +290,6 @@ mod tests {
         }
         let found = faults::<Numbered>(&parse(r#"{"by_port": {"80": 1, "x": 1}}"#).unwrap());
         let paths: Vec<&str> = found.iter().map(|fault| fault.path.as_str()).collect();
-        assert_eq!(paths, ["by_port"]);
+        assert_eq!(paths, ["by_port.x"]);
     }
 }

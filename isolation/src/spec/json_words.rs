@@ -1,5 +1,10 @@
 //! The messages of the parser of JSON, in the words of the format of a file.
 
+use crate::short::short_path;
+
+/// A longer word is similar to no known one, in bytes.
+pub(crate) const LONGEST_WORD: usize = 64;
+
 /// The key that is missing, if that is what a message says.
 pub(super) fn missing(message: &str) -> Option<&str> {
     message.strip_prefix("missing field `")?.split('`').next()
@@ -18,7 +23,7 @@ pub(crate) fn plain(message: &str) -> String {
             let key = message.strip_prefix("duplicate field `")?.split('`').next()?;
             Some(format!("the key {key:?} is there twice"))
         })
-        .unwrap_or_else(|| message.to_owned());
+        .unwrap_or_else(|| short_path(message).into_owned());
     text + line
 }
 
@@ -28,12 +33,12 @@ fn unknown(message: &str) -> Option<String> {
         Some(rest) => (true, rest),
         None => (false, message.strip_prefix("unknown variant `")?),
     };
-    let (given, expected) = rest.split_once('`')?;
-    let what = match is_key {
-        true => "unknown key".to_owned(),
-        false => format!("unknown value {given:?}"),
-    };
-    // Each known one is between backquotes.
+    // The given name may have these words in it, too; the known names have not.
+    let (given, expected) = rest
+        .rsplit_once("`, expected ")
+        .or_else(|| rest.rsplit_once("`, there are no "))?;
+    let what = if is_key { "unknown key" } else { "unknown value" };
+    // Each known name is between backquotes.
     let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
     Some(match (nearest(given, &known), known.is_empty()) {
         (Some(known), _) => format!("{what}; did you mean {known:?}?"),
@@ -52,6 +57,10 @@ fn list(words: &[&str]) -> String {
 
 /// The most similar known word, if one is similar.
 pub(crate) fn nearest<'k>(given: &str, known: &[&'k str]) -> Option<&'k str> {
+    // The time and the memory of a comparison grow with both lengths.
+    if given.len() > LONGEST_WORD {
+        return None;
+    }
     let given = given.to_ascii_lowercase().replace('-', "_");
     let edits = |known: &&'k str| (strsim::damerau_levenshtein(known, &given), *known);
     let similar = known
@@ -88,7 +97,7 @@ fn wrong(message: &str) -> Option<String> {
     ))
 }
 
-/// What was given: its type, and its value if that is a number.
+/// The given value: its type, and the value itself if that is a number.
 fn value(given: &str) -> &str {
     let number = given.split('`').nth(1).filter(|text| text.starts_with('-'));
     match given.split(' ').next().unwrap_or_default() {
@@ -154,7 +163,7 @@ mod tests {
             ),
             (
                 "unknown variant `done`, expected one of `started`, `ready`, `completed`",
-                "unknown value \"done\"; use started, ready or completed",
+                "unknown value; use started, ready or completed",
             ),
             (
                 "unknown field `host`, expected `docker_host` or `pull`",
@@ -166,7 +175,7 @@ mod tests {
             ),
             (
                 "unknown variant `done`, expected `started`",
-                "unknown value \"done\"; use started",
+                "unknown value; use started",
             ),
             (
                 "invalid type: byte array, expected u8",
@@ -184,10 +193,18 @@ mod tests {
                 "invalid type: sequence, expected map with a single key",
                 "an object with one key is expected, not a list",
             ),
+            // The value has the words of the message in it.
+            (
+                "unknown variant `hunter2`, expected `done`, expected one of `started`, `ready`",
+                "unknown value; use started or ready",
+            ),
             ("anything else", "anything else"),
         ] {
             assert_eq!(plain(message), text);
         }
+        let long = format!("unknown field `{}`, expected `done`", "d".repeat(1 << 20));
+        assert_eq!(plain(&long), "unknown key; use done");
+        assert!(plain(&"x".repeat(1 << 20)).len() < 5000);
         assert_eq!(missing("missing field `target`"), Some("target"));
         assert_eq!(missing("unknown field `target`"), None);
     }

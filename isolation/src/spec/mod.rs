@@ -4,6 +4,7 @@ pub(crate) mod device;
 pub(crate) mod health;
 pub(crate) mod image_build;
 pub(crate) mod json_file;
+pub(crate) mod json_strict;
 pub(crate) mod json_words;
 pub(crate) mod lifetime;
 pub(crate) mod limits;

@@ -8,6 +8,7 @@ use super::units;
 use super::validate::{self, Faults};
 use crate::engine::capabilities::Feature;
 use crate::error::{Error, Result};
+use crate::short::{short, short_path};
 
 /// A mount.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,7 +91,10 @@ impl Mount {
             // As at the creation of a volume.
             MountSource::Volume(name) => faults.add(validate::label(name).map_err(|_| {
                 let rule = validate::LABEL_RULE;
-                Error::invalid(format!("{name:?} is not the name of a volume; {rule}"))
+                Error::invalid(format!(
+                    "{name:?} is not the name of a volume; {rule}",
+                    name = short(name)
+                ))
             })),
             MountSource::Tmpfs { size } => faults.add(validate::positive(*size)),
         }
@@ -101,7 +105,7 @@ impl Mount {
         if !self.target.starts_with('/') || self.target.trim_matches('/').is_empty() {
             let why = format!(
                 "the target of a mount must be an absolute path below /, not {:?}",
-                self.target
+                short_path(&self.target)
             );
             faults.add(Err(Error::invalid(why)));
         }

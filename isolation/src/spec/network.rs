@@ -10,6 +10,7 @@ use super::published_port::{Protocol, PublishedPort};
 use super::validate::{self, Faults};
 use crate::engine::capabilities::Feature;
 use crate::error::{Error, Result};
+use crate::short::short;
 
 /// The network of an environment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -194,7 +195,10 @@ impl NetworkSpec {
         for (what, name) in names.chain(domains) {
             let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
             if name.is_empty() || !name.chars().all(valid) {
-                let why = format!("{what} has letters, digits, '-', '_' and '.', unlike {name:?}");
+                let why = format!(
+                    "{what} has letters, digits, '-', '_' and '.', unlike {name:?}",
+                    name = short(name)
+                );
                 faults.add(Err(Error::invalid(why)));
             }
         }
@@ -206,7 +210,8 @@ impl NetworkSpec {
             faults.add(validate::name(name).map_err(|_| {
                 Error::invalid(format!(
                     "{name:?} is not the name of a network; {}",
-                    validate::NAME_RULE
+                    validate::NAME_RULE,
+                    name = short(name)
                 ))
             }));
         }

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::{Error, Result};
+use crate::short::short;
 
 /// A port of the environment that can be reached from outside.
 ///
@@ -75,7 +76,8 @@ impl FromStr for Protocol {
             .find(|protocol| text.eq_ignore_ascii_case(protocol.as_str()));
         found.ok_or_else(|| {
             Error::invalid(format!(
-                "{text:?} is not a protocol of ports; use tcp, udp or sctp"
+                "{text:?} is not a protocol of ports; use tcp, udp or sctp",
+                text = short(text)
             ))
         })
     }
@@ -104,7 +106,12 @@ impl PublishedPort {
         if !inside.contains('-') && !host_numbers.contains('-') {
             return Ok(vec![text.parse()?]);
         }
-        let invalid = |why: &str| Error::invalid(format!("{text:?} is not a range of ports: {why}"));
+        let invalid = |why: &str| {
+            Error::invalid(format!(
+                "{text:?} is not a range of ports: {why}",
+                text = short(text)
+            ))
+        };
         let range = |text: &str| range(text).ok_or_else(|| invalid("write FIRST-LAST, at most 256 ports"));
         let inside = range(inside)?;
         let host = match host_numbers {
@@ -159,7 +166,12 @@ impl FromStr for PublishedPort {
 
     /// Parses the form of `docker run --publish`, for a single port.
     fn from_str(text: &str) -> Result<Self> {
-        let invalid = |why: &str| Error::invalid(format!("{text:?} is not a port to publish: {why}; {FORM}"));
+        let invalid = |why: &str| {
+            Error::invalid(format!(
+                "{text:?} is not a port to publish: {why}; {FORM}",
+                text = short(text)
+            ))
+        };
         let (ports, protocol) = match text.split_once('/') {
             Some((ports, protocol)) => (ports, protocol.parse()?),
             None => (text, Protocol::Tcp),

@@ -11,6 +11,7 @@ use super::validate::{self, Faults};
 use super::{EnvironmentSpec, sysctl};
 use crate::engine::capabilities::Feature;
 use crate::error::{Error, Result};
+use crate::short::short;
 
 /// The kernel capabilities of Linux.
 pub(crate) const CAPABILITIES: [&str; 41] = [
@@ -170,7 +171,8 @@ fn check_capability(name: &str, may_be_all: bool) -> Result<()> {
     match plain == ALL || CAPABILITIES.contains(&plain.as_str()) {
         true => Ok(()),
         false => Err(Error::invalid(format!(
-            "there is no kernel capability {name:?}; write NET_RAW, SYS_PTRACE …"
+            "there is no kernel capability {name:?}; write NET_RAW, SYS_PTRACE …",
+            name = short(name)
         ))),
     }
 }
@@ -179,7 +181,8 @@ fn check_group(group: &str) -> Result<()> {
     validate::text("the name of a group", group)?;
     match group.contains([':', ' ', '\t', '\n']) {
         true => Err(Error::invalid(format!(
-            "{group:?} is not a group; write its name or number"
+            "{:?} is not a group; write its name or number",
+            short(group)
         ))),
         false => Ok(()),
     }
@@ -247,7 +250,7 @@ impl SecuritySpec {
         faults.add(self.gpus.as_ref().map_or(Ok(()), Gpus::check));
     }
 
-    /// What it adds beyond kernel capabilities, as texts.
+    /// The options that it adds beyond kernel capabilities, as texts.
     fn additions(&self) -> impl Iterator<Item = String> {
         let devices = self.devices.iter();
         let devices = devices.map(|device| format!("it has the device {}", device.source));

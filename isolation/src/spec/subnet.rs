@@ -7,6 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::short::short;
 
 /// A range of IP addresses: `172.20.0.0/16`.
 ///
@@ -78,7 +79,10 @@ impl FromStr for Subnet {
             Some((address.parse().ok()?, length))
         });
         let Some((address, length)) = parsed else {
-            let why = format!("{text:?} is not a subnet; write 172.20.0.0/16");
+            let why = format!(
+                "{text:?} is not a subnet; write 172.20.0.0/16",
+                text = short(text)
+            );
             return Err(Error::invalid(why));
         };
         Self::new(address, length)

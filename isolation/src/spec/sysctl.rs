@@ -2,6 +2,7 @@
 
 use super::validate;
 use crate::error::{Error, Result};
+use crate::short::short;
 
 /// The parameters of the IPC namespace.
 const OF_IPC: [&str; 8] = [
@@ -27,7 +28,8 @@ pub(super) fn check(name: &str, value: &str) -> Result<()> {
         true => Ok(()),
         false => Err(Error::invalid(format!(
             "{name:?} is not a kernel parameter of an environment; these are net.*, fs.mqueue.* and {}",
-            OF_IPC.join(", ")
+            OF_IPC.join(", "),
+            name = short(name)
         ))),
     }
 }

@@ -355,7 +355,10 @@ fn json_accepts_texts_with_units() {
         (r#"{"limits": {"memory": "lots"}}"#, "lots"),
         (r#"{"limits": {"cpus": "two"}}"#, "two"),
         (r#"{"limits": {"swap": 1}}"#, "swap"),
-        (r#"{"lifetime": "forever"}"#, "forever"),
+        (
+            r#"{"lifetime": "forever"}"#,
+            "lifetime: unknown value; use owner, kept or shared",
+        ),
         ("{", "line 1"),
     ] {
         let error = read(text).unwrap_err();

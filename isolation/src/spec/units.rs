@@ -8,6 +8,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serializer};
 
 use crate::error::{Error, Result};
+use crate::short::short;
 
 /// Parses a size in bytes: a number with an optional unit `b k m g t` (1024 each, as `docker run
 /// --memory` counts), also spelled `mb` or `MiB`.
@@ -18,7 +19,12 @@ use crate::error::{Error, Result};
 /// assert!(isolation::parse_size("lots").is_err());
 /// ```
 pub fn parse_size(text: &str) -> Result<u64> {
-    let invalid = || Error::invalid(format!("{text:?} is not a size; write bytes, or 512k, 512m, 2g"));
+    let invalid = || {
+        Error::invalid(format!(
+            "{text:?} is not a size; write bytes, or 512k, 512m, 2g",
+            text = short(text)
+        ))
+    };
     let (number, unit) = split(text);
     let unit = unit.to_ascii_lowercase();
     let factor: u64 = match unit.as_str() {
@@ -63,7 +69,8 @@ pub fn parse_duration(text: &str) -> Result<Duration> {
     };
     parse().ok_or_else(|| {
         Error::invalid(format!(
-            "{text:?} is not a duration; write seconds, or 250ms, 30s, 1m30s, 2h"
+            "{text:?} is not a duration; write seconds, or 250ms, 30s, 1m30s, 2h",
+            text = short(text)
         ))
     })
 }
@@ -151,7 +158,7 @@ pub(crate) fn number<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<
         Some(NumberOrText::Number(number)) => Ok(Some(number)),
         Some(NumberOrText::Text(text)) => {
             let number = text.trim().parse().map(Some);
-            number.map_err(|_| D::Error::custom(format!("{text:?} is not a number")))
+            number.map_err(|_| D::Error::custom(format!("{text:?} is not a number", text = short(&text))))
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::error::{Cause, Error, Result};
+use crate::short::{short, short_path};
 
 /// The faults of an input, which are all reported together.
 #[derive(Debug, Default)]
@@ -41,14 +42,20 @@ pub(crate) fn name(name: &str) -> Result<()> {
     if name.starts_with(first) && name.chars().all(rest) && name.len() <= 64 {
         return Ok(());
     }
-    Err(Error::invalid(format!("invalid name {name:?}; {NAME_RULE}")))
+    Err(Error::invalid(format!(
+        "invalid name {name:?}; {NAME_RULE}",
+        name = short(name)
+    )))
 }
 
 /// A name for people. Control characters could change the terminal on which it is printed.
 pub(crate) fn label(name: &str) -> Result<()> {
     text("the name", name)?;
     if name.chars().any(char::is_control) || name.len() > LONGEST_LABEL {
-        return Err(Error::invalid(format!("invalid name {name:?}; {LABEL_RULE}")));
+        return Err(Error::invalid(format!(
+            "invalid name {name:?}; {LABEL_RULE}",
+            name = short(name)
+        )));
     }
     Ok(())
 }
@@ -86,12 +93,13 @@ pub(crate) fn variables(env: &BTreeMap<String, String>, faults: &mut Faults) {
     for (name, value) in env {
         if name.is_empty() || name.contains(['=', '\0']) {
             let why = format!(
-                "{name:?} is not a valid name of an environment variable; use a text without '=' and NUL"
+                "{name:?} is not a valid name of an environment variable; use a text without '=' and NUL",
+                name = short(name)
             );
             faults.add(Err(Error::invalid(why)));
         }
         faults.add(no_nul(
-            &format!("the value of the environment variable {name}"),
+            &format!("the value of the environment variable {}", short(name)),
             value,
         ));
     }
@@ -106,7 +114,7 @@ pub(crate) fn source(what: &str, path: &Path) -> Result<()> {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Error::not_found(format!(
             "{what} does not exist: {}",
-            path.display()
+            short_path(&path.display().to_string())
         ))),
         Err(error) => Err(Error::io("read", path, error)),
     }

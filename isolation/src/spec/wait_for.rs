@@ -13,6 +13,7 @@ use super::validate::{self, Faults};
 use crate::command::Command;
 use crate::error::{Error, Result};
 use crate::logs::OutputStream;
+use crate::short::short;
 
 /// The default timeout.
 pub(crate) const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -150,7 +151,7 @@ impl LogProbe {
             let reason = reason.trim_start_matches("error: ");
             Error::invalid(format!(
                 "{:?} is not a regular expression: {reason}; escape special characters with \\",
-                self.pattern
+                short(&self.pattern)
             ))
         })
     }
@@ -193,7 +194,10 @@ impl WaitFor {
             Self::Http(probe) => {
                 faults.add(check_port(probe.port));
                 if !probe.path.starts_with('/') || probe.path.chars().any(|c| c.is_control() || c == ' ') {
-                    let why = format!("{:?} is not the path of a URL; start it with /", probe.path);
+                    let why = format!(
+                        "{:?} is not the path of a URL; start it with /",
+                        short(&probe.path)
+                    );
                     faults.add(Err(Error::invalid(why)));
                 }
             }
@@ -262,7 +266,8 @@ impl FromStr for WaitFor {
         let invalid = || {
             Error::invalid(format!(
                 "{text:?} is not a condition; write port:5432, http:8080/path, log:PATTERN, \
-                 file:/path, exec:SCRIPT, exit:0 or healthy"
+                 file:/path, exec:SCRIPT, exit:0 or healthy",
+                text = short(text)
             ))
         };
         if text == "healthy" {

@@ -18,4 +18,5 @@ mod scripted; // an engine that does what a test tells it
 mod serve; // engines for a client in another language
 mod serve_life; // creations of such a client, and what it sends to a command that takes no signal
 mod serve_requests; // single requests of such a client, and what each answers
+mod serve_texts; // texts of any length in the requests of such a client
 mod snapshots; // snapshots, restores, forks

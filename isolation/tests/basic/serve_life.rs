@@ -46,21 +46,6 @@ async fn creation_may_start_and_may_choose_the_engine() {
 }
 
 #[tokio::test]
-async fn error_that_is_too_long_is_replaced() {
-    let base = tempfile::tempdir().unwrap();
-    let mut client = Client::greeted(base.path()).await;
-    // The request is nearly a line; the error has the name, too, and more words.
-    let request = json!({"id": 9, "method": "inspect", "params": {"environment": ""}}).to_string();
-    let name = "x".repeat((1 << 20) - request.len() - 2);
-    let error = client.error("inspect", json!({"environment": name})).await;
-    assert_eq!(error["kind"], "invalid_input");
-    let text = error["message"].as_str().unwrap();
-    assert!(text.contains("and a line at most"), "{text:.200}");
-    client.result("engines", json!({})).await;
-    client.end().await.unwrap();
-}
-
-#[tokio::test]
 async fn signals_that_wait_are_bounded_and_answered() {
     let script = Scripted::default();
     let signals = Arc::new(Notify::new());

@@ -46,6 +46,7 @@ use crate::engines::host::snapshot;
 use crate::environment::id::EnvironmentId;
 use crate::environment::summary::EnvironmentSummary;
 use crate::error::{Error, Result};
+use crate::short::short;
 use crate::snapshots::SavedState;
 use crate::spec::EnvironmentSpec;
 
@@ -170,7 +171,8 @@ fn reject_options(spec: &EnvironmentSpec) -> Result<()> {
     match keys {
         Some(None) => Ok(()),
         Some(Some(key)) => Err(Error::invalid(format!(
-            "the engine {NAME} has no options, so not {key:?} either; remove it"
+            "the engine {NAME} has no options, so not {:?} either; remove it",
+            short(key)
         ))),
         None => Err(Error::invalid("the options of an engine must be a JSON object")),
     }

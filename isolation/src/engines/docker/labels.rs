@@ -43,6 +43,7 @@ use crate::environment::id::EnvironmentId;
 use crate::environment::status::Status;
 use crate::environment::summary::EnvironmentSummary;
 use crate::error::{Error, ErrorKind, Result};
+use crate::short::short;
 use crate::spec::EnvironmentSpec;
 use crate::spec::lifetime::Lifetime;
 use crate::spec::main_process::Main;
@@ -83,7 +84,8 @@ fn check_reserved(labels: &BTreeMap<String, String>) -> Result<()> {
     match labels.keys().find(|key| key.starts_with(PREFIX)) {
         None => Ok(()),
         Some(key) => Err(Error::invalid(format!(
-            "the label {key:?} is reserved; use a key that does not start with {PREFIX}"
+            "the label {:?} is reserved; use a key that does not start with {PREFIX}",
+            short(key)
         ))),
     }
 }

@@ -7,6 +7,7 @@ use super::images::PullPolicy;
 use super::platform::Platform;
 use crate::command::signal::Signal;
 use crate::error::{Error, Result};
+use crate::short::short;
 use crate::spec::EnvironmentSpec;
 use crate::spec::main_process::Main;
 
@@ -72,7 +73,8 @@ fn check_hostname(name: &str) -> Result<()> {
     match name.len() <= 63 && name.split('.').all(label) {
         true => Ok(()),
         false => Err(Error::invalid(format!(
-            "{name:?} is not a host name; use at most 63 letters, digits, `-` and `.`"
+            "{name:?} is not a host name; use at most 63 letters, digits, `-` and `.`",
+            name = short(name)
         ))),
     }
 }

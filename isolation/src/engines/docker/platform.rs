@@ -11,6 +11,7 @@ use engine_api::{Docker, Hijacked};
 
 use super::NAME;
 use crate::error::{Error, ErrorKind, Result};
+use crate::short::short;
 
 /// A platform: `linux/amd64`, `linux/arm/v7`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,7 +42,8 @@ impl Platform {
             return Ok(platform);
         }
         Err(Error::invalid(format!(
-            "{text:?} is not a platform; write os/architecture, such as linux/arm64"
+            "{text:?} is not a platform; write os/architecture, such as linux/arm64",
+            text = short(text)
         )))
     }
 

@@ -14,6 +14,7 @@ use crate::journal::Journal;
 use crate::journal::directory::StateDirectory;
 use crate::journal::entry::{Entry, VERSION};
 use crate::journal::process::Process;
+use crate::short::short;
 use crate::spec::lifetime::Lifetime;
 use crate::spec::validate;
 
@@ -146,7 +147,7 @@ pub(super) fn on_daemon(prefix: &str, id: &EnvironmentId, name: Option<&str>) ->
     format!("{prefix}{}_{id}", labels::readable_part(name))
 }
 
-/// What a person can call a network or volume.
+/// The names by which a person can mean a network or volume.
 pub(super) trait Named {
     fn id(&self) -> &str;
     /// The name for people.
@@ -175,7 +176,8 @@ pub(super) fn find<T: Named>(kind: Kind, all: Vec<T>, reference: &str) -> Result
         _ => {
             let text = format!(
                 "several {kind}s have the name {reference:?}, or an ID that begins with it; \
-                 use the whole ID: isolate {kind} ls"
+                 use the whole ID: isolate {kind} ls",
+                reference = short(reference)
             );
             Err(Error::new(ErrorKind::Conflict, text))
         }

@@ -17,6 +17,7 @@ use crate::logs::LogEntry;
 use crate::protocol::WINDOW;
 use crate::protocol::answer::{Answer, log_cost};
 use crate::protocol::faults;
+use crate::spec::json_strict;
 
 /// The end of a request.
 pub(super) type End = Result<Map<String, Value>>;
@@ -222,7 +223,7 @@ pub(super) fn entry_cost(entry: &LogEntry) -> i64 {
 /// Reads the result of a request.
 pub(super) fn read_result<T: DeserializeOwned>(request: u64, result: Map<String, Value>) -> Result<T> {
     let result = Value::Object(result);
-    T::deserialize(&result).map_err(|error| {
+    json_strict::from_value(&result).map_err(|error| {
         let text = format!(
             "the program of the engine sent a result for the request {request} that cannot be read: {}",
             faults::text::<T>(&result, &error)

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use super::interpreter::{Interpreter, Version};
 use crate::error::{Error, Result};
+use crate::short::short;
 
 /// The request of a Python interpreter.
 ///
@@ -106,7 +107,8 @@ impl FromStr for PythonRequest {
             version(text).ok_or_else(|| {
                 Error::invalid(format!(
                     "{text:?} is not a Python version; write 3.11, >=3.11,<3.13, 3.13t, \
-                     pypy3.10 or a path with a slash"
+                     pypy3.10 or a path with a slash",
+                    text = short(text)
                 ))
             })?
         };

@@ -26,6 +26,7 @@ use crate::events::{EventKind, Step};
 use crate::history::CheckResult;
 use crate::join;
 use crate::logs::{LogEntry, LogOptions, OutputStream};
+use crate::short::short_path;
 use crate::spec::health::HealthSpec;
 use crate::spec::validate::Faults;
 use crate::spec::wait_for::{DEFAULT_TIMEOUT, LogProbe, WaitFor};
@@ -163,7 +164,7 @@ impl Shared {
         let lines = lines.await;
         let of_stderr = lines.iter().rfind(|line| line.stream == OutputStream::Stderr);
         let not_ready = NotReady {
-            condition: condition.to_string(),
+            condition: short_path(&condition.to_string()).into_owned(),
             elapsed: began.elapsed(),
             observed: notes.iter().filter_map(Note::get).collect(),
             // Not those that were made since.

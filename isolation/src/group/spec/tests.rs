@@ -34,7 +34,10 @@ fn every_fault_of_a_group_is_reported() {
             &["each other: c -> d -> c;"],
         ),
         (r#"{"a":{"imgae":"x"}}"#, &["imgae"]),
-        (r#"{"a":{"depends_on":{"b":"done"}},"b":{}}"#, &["done"]),
+        (
+            r#"{"a":{"depends_on":{"b":"done"}},"b":{}}"#,
+            &["services.a.depends_on.b", "completed"],
+        ),
         (r#"{"a b":{}}"#, &["a b"]),
         (r#"{"a":{"name":"x"}}"#, &["comes from the group"]),
         (

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::SnapshotStore;
 use crate::error::{Error, ErrorKind, Result};
+use crate::short::short;
 use crate::snapshots::digest::Digest;
 use crate::snapshots::manifest::Snapshot;
 use crate::spec::validate;
@@ -65,7 +66,8 @@ impl SnapshotStore {
                 let id = id.short();
                 let why = format!(
                     "the snapshot {id} has the name {name:?} already; choose another name, or remove that \
-                     snapshot first: isolate snapshot rm {id}"
+                     snapshot first: isolate snapshot rm {id}",
+                    name = short(name)
                 );
                 Err(Error::new(ErrorKind::Conflict, why))
             }

@@ -7,6 +7,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::error::{Error, Result};
+use crate::short::short;
 
 /// The names of the limits.
 pub(crate) const NAMES: [&str; 15] = [
@@ -60,7 +61,11 @@ impl Ulimit {
 
     pub(crate) fn check(&self, name: &str) -> Result<()> {
         if !NAMES.contains(&name) {
-            let why = format!("there is no ulimit {name:?}; use one of {}", NAMES.join(", "));
+            let why = format!(
+                "there is no ulimit {name:?}; use one of {}",
+                NAMES.join(", "),
+                name = short(name)
+            );
             return Err(Error::invalid(why));
         }
         match self.soft > self.hard {
@@ -88,7 +93,10 @@ impl FromStr for UlimitValue {
         match text {
             UNLIMITED | "-1" => Ok(Self::Unlimited),
             number => number.parse().map(Self::Limited).map_err(|_| {
-                Error::invalid(format!("{text:?} is not a limit; write a number, or {UNLIMITED}"))
+                Error::invalid(format!(
+                    "{text:?} is not a limit; write a number, or {UNLIMITED}",
+                    text = short(text)
+                ))
             }),
         }
     }

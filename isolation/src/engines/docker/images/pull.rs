@@ -16,6 +16,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::events::PullProgress;
 use crate::journal::directory::StateDirectory;
 use crate::journal::pulls::Turn;
+use crate::short::short_path;
 
 /// How to pull an image.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -279,6 +280,7 @@ pub(in super::super) fn is_missing(error: &engine_api::Error) -> bool {
 
 /// The error of [`PullPolicy::Never`].
 pub(in super::super) fn missing(image: &str) -> Error {
+    let image = short_path(image);
     Error::not_found(format!(
         "the daemon does not have the image {image}, and the policy forbids a pull; \
          pull it yourself (isolate image pull {image}), or allow the pull"

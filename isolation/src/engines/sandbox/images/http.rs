@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use super::registry_access::RegistryAccess;
 use crate::error::{Error, ErrorKind, Result};
+use crate::short::short;
 use crate::snapshots::archive_entries::corrupt;
 
 /// How long a connection, or the next piece of a reply, may take.
@@ -52,7 +53,12 @@ impl fmt::Display for Server {
 impl Server {
     /// Reads `host[:port]`. One on this machine has no TLS, as for Docker, unless it is asked for.
     pub(super) fn parse(text: &str, access: RegistryAccess) -> Result<Self> {
-        let invalid = || Error::invalid(format!("{text:?} is not a registry; write host[:port]"));
+        let invalid = || {
+            Error::invalid(format!(
+                "{text:?} is not a registry; write host[:port]",
+                text = short(text)
+            ))
+        };
         let uri: Uri = format!("https://{text}").parse().map_err(|_| invalid())?;
         let host = uri.host().ok_or_else(invalid)?;
         let plain = host.trim_matches(['[', ']']);
@@ -76,7 +82,7 @@ impl Server {
         };
         let tls = match uri.scheme_str() {
             Some("https") => true,
-            // What began with TLS goes on with it.
+            // A connection that began with TLS goes on with it.
             Some("http") if !self.tls => false,
             _ => {
                 let why = format!("the registry {self} refers to an address without TLS");

@@ -47,6 +47,7 @@ use crate::engines::host::blocking;
 use crate::error::{Error, ErrorKind, Result};
 use crate::files::copy::{Stop, StopOnDrop};
 use crate::files::remove_tree::remove_tree;
+use crate::short::short;
 use crate::snapshots::archive_entries::corrupt;
 
 use blobs::Blobs;
@@ -86,7 +87,7 @@ pub enum ImageSource {
     Registry(RegistryAccess),
 }
 
-/// What to import.
+/// The image to import.
 #[derive(Debug, Clone, Default)]
 #[non_exhaustive]
 pub struct ImportImage {
@@ -312,7 +313,8 @@ fn check_name(name: &str) -> Result<()> {
     match familiar(name) {
         Some(parsed) if !parsed.contains('@') => Ok(()),
         _ => Err(Error::invalid(format!(
-            "{name:?} is not a name of an image; write `name` or `name:tag`"
+            "{name:?} is not a name of an image; write `name` or `name:tag`",
+            name = short(name)
         ))),
     }
 }

@@ -18,6 +18,7 @@ use super::registry_auth::Authorization;
 use super::streams::{Budget, Expected};
 use crate::counted::counted;
 use crate::error::{Error, ErrorKind, Result};
+use crate::short::short;
 use crate::snapshots::Digest;
 use crate::snapshots::archive_entries::corrupt;
 
@@ -48,7 +49,7 @@ pub(super) async fn download(
 ) -> Result<()> {
     let reference: ImageReference = image
         .parse()
-        .map_err(|error| Error::invalid(format!("{image:?} is not a name of an image: {error}")))?;
+        .map_err(|error| Error::invalid(format!("{:?} is not a name of an image: {error}", short(image))))?;
     let mut repository = Repository::of(&reference, access).await?;
     let blobs = to.join("blobs/sha256");
     std::fs::create_dir_all(&blobs).map_err(|e| Error::io("create the directory", &blobs, e))?;
