@@ -30,7 +30,7 @@ pub(crate) struct SignalProxy<'a> {
     ending: Option<(Interrupted, Instant)>,
 }
 
-/// What the command gets next.
+/// The next thing that the command gets.
 #[derive(Debug)]
 pub(crate) enum Next {
     /// This signal.

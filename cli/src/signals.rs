@@ -16,7 +16,7 @@ use crate::error::CliError;
 /// rest.
 const CLEANUP: Duration = Duration::from_secs(4);
 
-/// What is said if the cleanup was not completed.
+/// The message if the cleanup was not completed.
 const UNFINISHED: &str = "the cleanup is not complete; `isolate gc` removes what is left";
 
 /// Reports the signals that this process gets.

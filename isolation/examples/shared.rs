@@ -7,7 +7,7 @@
 
 use isolation::{Command, EngineChoice, EnvironmentSpec, Manager, Registry};
 
-/// What each test program does.
+/// The work of each test program.
 async fn test_program(manager: &Manager) -> isolation::Result<isolation::Environment> {
     let spec = EnvironmentSpec {
         name: Some("example-shared".into()),

@@ -28,7 +28,7 @@ const GIVE_UP: Duration = Duration::from_secs(10);
 /// The longest time until an owner is killed.
 const LATEST_MILLIS: u64 = 1500;
 
-/// What an owner does, its arguments, and after which time in milliseconds nothing may run.
+/// The work of an owner, its arguments, and the time in milliseconds after which nothing may run.
 const WORK: [(&str, &str, u64); 4] = [
     ("create, start", "idle 1", 500),
     ("create, start, of ten", "idle 10", 2000),

@@ -1,4 +1,4 @@
-//! What `isolate run` costs beside `docker run --rm`.
+//! The cost of `isolate run` beside `docker run --rm`.
 //!
 //! ```sh
 //! cargo build --release -p isolation-cli

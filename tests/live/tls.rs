@@ -20,7 +20,7 @@ const LENGTH: usize = 300_000;
 /// The environment variable that makes a test one attempt to use the engine.
 const ATTEMPT: &str = "TLS_ATTEMPT";
 
-/// What an attempt prints before its outcome.
+/// The output of an attempt before its outcome.
 const OUTCOME: &str = "outcome: ";
 
 /// The engine with TLS, and the test that uses it.

@@ -1,4 +1,4 @@
-//! What the docker command sends of a build context, for many ignore files.
+//! The files of a build context that the docker command sends, for many ignore files.
 //!
 //! `tests/foreign/dockerignore.py` records the table: what the classic builder sends, and what
 //! buildx sends to BuildKit.

@@ -80,7 +80,7 @@ use crate::session::Session;
 use crate::signals;
 use with_session::{changes_this_machine, with_client, with_session};
 
-/// What an interrupted command on several environments leaves.
+/// The state that an interrupted command on several environments leaves.
 const UNTOUCHED: &str = "the environments that are not listed are as before; give the command again";
 
 /// The commands.

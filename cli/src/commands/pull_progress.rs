@@ -8,7 +8,7 @@ use crate::console::Console;
 use crate::error::CliError;
 use crate::escape;
 
-/// What happens to an image.
+/// The action on an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Transfer {
     Pull,

@@ -195,7 +195,7 @@ async fn until(deadline: Option<Instant>) {
     }
 }
 
-/// What a command does, or what happens to it.
+/// An action of a command, or an event of it.
 enum Happened {
     Output(Chunk),
     End(ExitStatus),

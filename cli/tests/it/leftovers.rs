@@ -1,4 +1,4 @@
-//! What a killed process leaves, and who removes it: the reaper, the next start, `isolate gc`,
+//! Leftovers of a killed process, and their removal: by the reaper, the next start, `isolate gc`,
 //! `isolate rm`.
 
 use std::os::unix::process::CommandExt;

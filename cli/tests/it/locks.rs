@@ -38,7 +38,7 @@ fn isolate(workspace: &Workspace, arguments: &[&str]) -> Ended {
     Ended::of(&mut command(workspace, arguments))
 }
 
-/// What a command prints, which must succeed.
+/// The output of a command, which must succeed.
 fn printed(workspace: &Workspace, arguments: &[&str]) -> String {
     let ended = isolate(workspace, arguments);
     assert_eq!(ended.code(), Some(0), "{arguments:?}: {}", ended.stderr());

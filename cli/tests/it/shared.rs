@@ -18,7 +18,7 @@ fn spawn(workspace: &Workspace, line: &[&str]) -> Child {
         .unwrap()
 }
 
-/// What each of the processes printed; all succeeded.
+/// The output of each of the processes; all succeeded.
 fn outputs(processes: Vec<Child>) -> BTreeSet<String> {
     let outputs = processes.into_iter().map(|process| {
         let output = process.wait_with_output().unwrap();

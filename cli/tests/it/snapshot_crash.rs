@@ -19,7 +19,7 @@ const CALLS: [&str; 6] = [
     "unlink,unlinkat",
 ];
 
-/// What happens at a call: it fails, or its process is killed.
+/// The event at a call: it fails, or its process is killed.
 const FAILS: &str = "error=ENOSPC";
 const KILLS: &str = "signal=KILL";
 

@@ -59,7 +59,7 @@ impl Sandbox {
         Ended::of(&mut command)
     }
 
-    /// What a command prints, which must succeed.
+    /// The output of a command, which must succeed.
     fn printed(&self, arguments: &[&str]) -> String {
         let ended = self.isolate(arguments);
         assert_eq!(ended.code(), Some(0), "{arguments:?}: {}", ended.stderr());

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{EnvList, HealthConfig, Port, StringList, StringMap};
 
-/// What a container runs: command, environment variables, user, ports. Definition
+/// The settings of a container: command, environment variables, user, ports. Definition
 /// `ContainerConfig`.
 ///
 /// Part of [`Container`](crate::containers::Container), and of what a commit may change.

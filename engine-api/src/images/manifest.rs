@@ -20,7 +20,7 @@ pub struct ImageManifest {
     pub available: bool,
     /// The size of its content on this engine.
     pub size: ManifestSize,
-    /// What the manifest describes.
+    /// The kind of content that the manifest describes.
     pub kind: ManifestKind,
     /// Details of the image, if the manifest describes an image.
     pub image_data: Option<ManifestImage>,
@@ -39,7 +39,7 @@ pub struct ManifestSize {
     pub content: i64,
 }
 
-/// What a manifest describes.
+/// The kind of content that a manifest describes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ManifestKind {
     /// An image for containers.

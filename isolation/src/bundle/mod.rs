@@ -26,7 +26,7 @@ use crate::spec::EnvironmentSpec;
 /// Timeout for the engine's description of itself and the environment.
 const LIMIT: Duration = Duration::from_secs(3);
 
-/// What a bundle contains.
+/// The contents of a bundle.
 pub(crate) struct Content {
     pub(crate) name: String,
     pub(crate) id: String,

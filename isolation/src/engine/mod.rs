@@ -253,7 +253,7 @@ pub trait Engine: fmt::Debug + Send + Sync + 'static {
     fn as_any(&self) -> &dyn Any;
 }
 
-/// What an engine has found out before a creation.
+/// The facts that an engine has found out before a creation.
 pub(crate) type Ahead = Box<dyn Any + Send + Sync>;
 
 /// An environment that an engine creates.
@@ -268,7 +268,7 @@ pub struct NewEnvironment<'a> {
     pub spec: &'a EnvironmentSpec,
     /// The context to which the engine sends events.
     pub context: &'a Context,
-    /// What the engine has found out before.
+    /// The facts that the engine has found out before.
     pub(crate) ahead: Option<&'a (dyn Any + Send + Sync)>,
 }
 

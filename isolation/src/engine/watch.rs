@@ -23,11 +23,11 @@ pub struct Report {
     pub id: EnvironmentId,
     /// Its name.
     pub name: String,
-    /// What happened.
+    /// The event.
     pub observed: Observed,
 }
 
-/// What happened in an environment.
+/// An event in an environment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]

@@ -1,4 +1,4 @@
-//! What the profile hardened means for the other parts of a specification.
+//! The meaning of the profile hardened for the other parts of a specification.
 
 use crate::spec::EnvironmentSpec;
 use crate::spec::limits::ResourceLimits;

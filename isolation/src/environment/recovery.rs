@@ -29,7 +29,7 @@ pub(super) enum RestartCause {
     Unhealthy,
 }
 
-/// What follows.
+/// The next step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Next {
     Nothing,

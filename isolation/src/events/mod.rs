@@ -47,7 +47,7 @@ pub struct Event {
     pub at: SystemTime,
     /// Its subject.
     pub subject: Subject,
-    /// What happened.
+    /// The kind, with its details.
     #[serde(flatten)]
     pub kind: EventKind,
 }

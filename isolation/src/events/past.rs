@@ -7,7 +7,7 @@ use super::{Event, EventKind, Subject};
 use crate::engine::watch::{Item, Observed, Received, Watching};
 use crate::error::{Error, ErrorKind, Result};
 
-/// What happened in the environments of an engine since a time:
+/// The events in the environments of an engine since a time:
 /// [`Manager::past_events`](crate::Manager::past_events).
 #[derive(Debug)]
 pub struct PastEvents {
@@ -123,7 +123,7 @@ mod tests {
             (first.kind, first.at, first.sequence),
             (EventKind::Started, at, 0)
         );
-        // What was missed may have changed the state: the same report counts again.
+        // A missed event may have changed the state: the same report counts again.
         reports.gap();
         reports.send(started(&id));
         drop(reports);

@@ -10,7 +10,7 @@ use crate::spec::EnvironmentSpec;
 use crate::spec::lifetime::Lifetime;
 use crate::spec::main_process::Main;
 
-/// What to do if packages of the lock could be installed, but other programs run first.
+/// The hint if packages of the lock could be installed, but other programs run first.
 const ADDED: &str = "; packages are installed from a lock only into a started environment without a main \
                      process, condition, health check or restart, which is not shared: put them into the \
                      image, or leave these out";
@@ -19,7 +19,7 @@ const ADDED: &str = "; packages are installed from a lock only into a started en
 const SAME: &str = "; a lock names no engine: choose the engine, the image and the Python of the environment \
                     from which it was made (--engine, --image, --python)";
 
-/// What to do if packages of the lock cannot be installed again.
+/// The hint if packages of the lock cannot be installed again.
 const WITHOUT_ARCHIVE: &str = "no digest of an archive in the lock, because they were installed from a \
                                directory, or not by `isolate packages install`: put them into the image, \
                                or install archives of them and write the lock again";

@@ -1,4 +1,4 @@
-//! What a collection has done.
+//! The result of a collection.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! What a group needs before its environments: images that are built, and volumes.
+//! The resources that a group needs before its environments: images that are built, and volumes.
 
 use std::collections::BTreeSet;
 

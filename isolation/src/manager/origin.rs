@@ -22,7 +22,7 @@ pub(crate) enum Origin<'a> {
 }
 
 impl<'a> Origin<'a> {
-    /// What the engine finds out before the creation.
+    /// The facts that the engine finds out before the creation.
     pub(super) async fn look_ahead(self, engine: &dyn Engine, spec: &EnvironmentSpec) -> Option<Ahead> {
         match self {
             Self::New => engine.look_ahead(spec).await,

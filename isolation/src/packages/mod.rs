@@ -145,7 +145,7 @@ impl Packages<'_> {
         self.named(self.found(true).await, "list the packages of")
     }
 
-    /// What differs from another list, such as an earlier one, or that of another environment.
+    /// The differences from another list, such as an earlier one, or that of another environment.
     pub async fn diff(&self, before: &[Package]) -> Result<Vec<PackageChange>> {
         Ok(differences(self.manager, before, &self.list().await?))
     }

@@ -106,7 +106,7 @@ pub(crate) enum Call {
     DiskUsage(OfEnvironment),
     /// Writes a bundle of files about an environment.
     Bundle(Bundle),
-    /// What the engine knows about a failure.
+    /// The facts about a failure that the engine knows.
     Explain(Explain),
     /// Removes an environment that does not run, and creates it from its specification.
     Recreate(OfEnvironment),
@@ -135,7 +135,7 @@ pub(crate) enum Call {
     /// Reports actions of other processes in the environments of an engine, as events: a stream
     /// without end.
     Watch(OfEngine),
-    /// What the engine sees in its environments, for a caller that sends the events itself: a
+    /// The events that the engine sees in its environments, for a caller that sends them itself: a
     /// stream without end.
     Reports(OfEngine),
     /// A note: ends a request.

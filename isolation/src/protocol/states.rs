@@ -120,7 +120,7 @@ pub(crate) struct SnapshotText {
     pub(crate) environment: String,
     /// The size of the files, in bytes.
     pub(crate) size: u64,
-    /// What belongs to the environment, but not to the snapshot, each with the reason.
+    /// The parts of the environment that do not belong to the snapshot, each with the reason.
     #[serde(default)]
     pub(crate) left_out: Vec<String>,
 }
@@ -147,7 +147,7 @@ pub(crate) struct Restored {
     /// The variables that have no value.
     #[serde(default)]
     pub(crate) missing_variables: Vec<String>,
-    /// What another engine than that of the snapshot lacks, each with the reason.
+    /// The features that another engine than that of the snapshot lacks, each with the reason.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) lost: Vec<String>,
 }
@@ -164,7 +164,7 @@ pub(crate) struct Explain {
     pub(crate) program: Option<String>,
 }
 
-/// What an engine knows about a failure.
+/// The facts about a failure that an engine knows.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default)]
@@ -175,7 +175,7 @@ pub(crate) struct Explained {
     /// The file of the program that could not be run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) program: Option<ProgramFile>,
-    /// What the engine itself reports as the reason.
+    /// The reason that the engine itself reports.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<String>,
     /// Whether the kernel has killed a process at the memory limit since the start.

@@ -29,7 +29,7 @@ const MOST: usize = 128;
 /// Further connections, which wait.
 const MORE: usize = 2;
 
-/// What a command prints; its output ends when it is notified.
+/// The output of a command, which ends when it is notified.
 struct Prints(VecDeque<Chunk>, Arc<Notify>);
 
 impl RunningProcess for Prints {

@@ -94,7 +94,7 @@ impl Running {
         (running, cancelled, side)
     }
 
-    /// What its task sets.
+    /// The flag that its task sets.
     pub(super) fn answered(&self) -> Answered {
         self.answered.clone()
     }

@@ -25,7 +25,7 @@ const BLOCK: u64 = 512;
 /// The first size for which a header has no room: programs write another number there.
 const TOO_LARGE: u64 = 1 << 33;
 
-/// What the headers of an entry contain.
+/// The contents of the headers of an entry.
 #[derive(Debug)]
 pub(crate) struct Described {
     pub(crate) path: TreePath,

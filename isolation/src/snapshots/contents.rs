@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::left_out::LeftOut;
 
-/// What a part of a snapshot is.
+/// The kind of a part of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PartKind {
@@ -17,7 +17,7 @@ pub enum PartKind {
     Volume {
         /// Where it is mounted.
         target: String,
-        /// What the engine calls it.
+        /// Its name on the engine.
         volume: String,
         /// Whether it is mounted read-only.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -40,9 +40,9 @@ impl PartKind {
 pub struct Contents {
     /// The file system and the volumes.
     pub parts: Vec<PartKind>,
-    /// What belongs to the environment, but not to the snapshot.
+    /// The parts of the environment that do not belong to the snapshot.
     pub left_out: Vec<LeftOut>,
-    /// What the engine calls the place of the files: only a snapshot of the same place can be the
+    /// The engine's name of the place of the files: only a snapshot of the same place can be the
     /// parent of the next one.
     pub source: String,
     /// The version or the address of the engine.

@@ -1,4 +1,4 @@
-//! What differs between two snapshots.
+//! The differences between two snapshots.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use super::store::{Session, SnapshotStore};
 use crate::error::{Error, ErrorKind, Result};
 use crate::packages::{PackageChange, differences_for};
 
-/// What differs between two snapshots.
+/// The differences between two snapshots.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct SnapshotDifference {
@@ -63,7 +63,7 @@ pub struct ConfigurationChange {
 }
 
 impl SnapshotStore {
-    /// What differs between two snapshots, of the same environment or not.
+    /// The differences between two snapshots, of the same environment or not.
     pub async fn diff(&self, before: &Snapshot, after: &Snapshot) -> Result<SnapshotDifference> {
         let (store, before, after) = (self.clone(), before.clone(), after.clone());
         blocking(move || {

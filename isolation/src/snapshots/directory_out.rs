@@ -160,7 +160,7 @@ pub(crate) struct Differing {
 }
 
 impl Differing {
-    /// What the owner of the environment should know about names of files.
+    /// A note for the owner of the environment about names of files.
     pub(crate) fn about_links(self) -> Option<String> {
         let what = match self.links {
             0 => return None,

@@ -1,4 +1,5 @@
-//! What the archive of an image needs of a layer: its digest and size, and the headers of files.
+//! The facts of a layer that the archive of an image needs: its digest and size, and the headers of
+//! files.
 
 use std::io::{self, Write};
 

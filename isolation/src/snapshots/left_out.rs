@@ -1,11 +1,11 @@
-//! What belongs to an environment, but not to its snapshot.
+//! The parts of an environment that do not belong to its snapshot.
 
 use serde::{Deserialize, Serialize};
 
 use super::entry::Entry;
 use crate::counted::counted;
 
-/// What belongs to an environment, but not to its snapshot.
+/// The parts of an environment that do not belong to its snapshot.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LeftOut {

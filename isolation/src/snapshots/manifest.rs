@@ -62,7 +62,7 @@ pub struct Manifest {
     pub environment: EnvironmentId,
     /// The name of the environment.
     pub environment_name: String,
-    /// What the engine calls the place of the files. Only a snapshot of the same place can be the
+    /// The engine's name of the place of the files. Only a snapshot of the same place can be the
     /// parent of the next one.
     pub source: String,
     /// The directory of this machine in which the files were, if they know it.
@@ -80,7 +80,7 @@ pub struct Manifest {
     pub packages: BTreeMap<String, Vec<Package>>,
     /// The file system and the volumes.
     pub parts: Vec<Part>,
-    /// What belongs to the environment, but not to the snapshot.
+    /// The parts of the environment that do not belong to the snapshot.
     pub left_out: Vec<LeftOut>,
 }
 

@@ -117,7 +117,7 @@ mod tests {
         }
         reporter.entry();
         reporter.end();
-        // What was read is read again: it counts once.
+        // The same bytes are read again: they count once.
         reporter.begin_anew();
         reporter.bytes(5);
         reporter.entry();

@@ -148,7 +148,8 @@ impl Filling<'_> {
     }
 }
 
-/// What reaches beyond the environment. The volumes among the parts of the snapshot are its own.
+/// The requests that reach beyond the environment. The volumes among the parts of the snapshot are
+/// its own.
 fn asks(spec: &EnvironmentSpec, parts: &[Part]) -> Vec<String> {
     let mut asks = Vec::new();
     let target = |text: &str| text.trim_end_matches('/').to_owned();

@@ -76,7 +76,7 @@ fn no_root() -> Error {
     Error::new(ErrorKind::Corrupt, "the list of files has no root")
 }
 
-/// What the earlier entries of a list say about the next one.
+/// The facts about the next entry of a list that the earlier ones show.
 #[derive(Default)]
 struct Seen {
     directories: HashSet<TreePath>,

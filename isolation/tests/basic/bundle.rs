@@ -109,7 +109,7 @@ async fn failure_writes_a_bundle_of_its_environment() {
     assert!(page.contains("## Error") && page.contains("last words"), "{page}");
 }
 
-/// What the events say about bundles.
+/// The events about bundles.
 async fn about_bundles(manager: Manager, mut events: Subscription) -> Vec<String> {
     drop(manager);
     let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//! What commands of an environment can leave behind, and what its end must not touch.
+//! Leftovers of commands of an environment, and things that its end must not touch.
 
 use std::fs;
 use std::path::Path;

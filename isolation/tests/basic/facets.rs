@@ -1,4 +1,4 @@
-//! What an engine does not do, reports late, or only claims.
+//! Abilities that an engine does not have, reports late, or only claims.
 
 use std::time::Duration;
 

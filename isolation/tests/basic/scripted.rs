@@ -44,7 +44,7 @@ impl Gate {
     }
 }
 
-/// What the engine is and does.
+/// The state and the actions of the engine.
 #[derive(Default)]
 pub(crate) struct Script {
     pub(crate) status: Option<Status>,
@@ -61,7 +61,7 @@ pub(crate) struct Script {
     pub(crate) stuck: Option<Arc<Notify>>,
     /// Whether the main process ignores every signal but the last.
     pub(crate) deaf: bool,
-    /// What it publishes.
+    /// The ports that it publishes.
     pub(crate) ports: Vec<Endpoint>,
     /// The size of its files.
     pub(crate) used: Option<u64>,

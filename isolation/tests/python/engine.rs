@@ -49,7 +49,7 @@ pub(crate) async fn run(environment: &Environment, argv: &[&str]) -> CommandOutp
     environment.run(Command::new(argv)).await.unwrap()
 }
 
-/// What a command prints, which must succeed.
+/// The output of a command, which must succeed.
 pub(crate) async fn printed(environment: &Environment, argv: &[&str]) -> String {
     let output = run(environment, argv).await;
     assert!(output.exit.success(), "{argv:?}: {output:?}");

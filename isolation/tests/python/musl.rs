@@ -14,7 +14,7 @@ use isolation::{
 
 use crate::engine::{Fixture, printed};
 
-/// What an interpreter of musl says. The interpreter reads it at its start, with `-I`, too.
+/// The answer of an interpreter of musl. The interpreter reads it at its start, with `-I`, too.
 const SAYS_MUSL: &str = "import platform, sysconfig
 variables = sysconfig.get_config_vars()
 variables['SOABI'] = variables['SOABI'].replace('linux-gnu', 'linux-musl')

@@ -58,7 +58,7 @@ async fn distribution_python_gets_a_virtual_environment() {
     printed(&environment, WHEEL).await;
     let packages = environment.packages(PackageManager::Pip);
 
-    // What is at its place, and is not ours, stays.
+    // A file at its place that is not ours stays.
     printed(&environment, &format!("mkdir -p {OWN} && echo mine >{OWN}/work")).await;
     let error = packages.install(probe()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::InvalidInput, "{error}");

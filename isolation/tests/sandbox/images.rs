@@ -73,7 +73,7 @@ pub(crate) fn programs() -> Vec<u8> {
     builder.into_inner().unwrap()
 }
 
-/// What the second layer does.
+/// The changes of the second layer.
 fn changes() -> Vec<u8> {
     let mut builder = Builder::new(Vec::new());
     append(&mut builder, "data/.wh.gone", b"", 0);

@@ -185,7 +185,7 @@ fn ordinary_user_is_isolated_too() {
     }
 }
 
-/// What a restart mounted went to a file outside, where a link led.
+/// The mount of a restart went to a file outside, where a link led.
 #[tokio::test]
 async fn planted_link_is_refused_at_the_next_start() {
     let Some(fixture) = Fixture::new().await else {

@@ -219,7 +219,7 @@ async fn file_of_another_size_is_refused() {
     assert_eq!(blobs, 1, "{:?}", site.requests());
 }
 
-/// What the registry is asked with, and whether an answer with this header is accepted.
+/// The request to the registry, and whether an answer with this header is accepted.
 async fn asked_with(challenge: &str, auth: RegistryAuth) -> (Error, Vec<Request>) {
     let challenge = challenge.to_owned();
     let site = Site::start(move |address, request| {

@@ -1,5 +1,5 @@
-//! What the calls of an environment say whose state another process has changed, kinds of files,
-//! and why no sandbox can be started in a directory.
+//! Calls of an environment whose state another process has changed, kinds of files, and reasons why
+//! no sandbox can be started in a directory.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -74,7 +74,7 @@ pub(crate) async fn sh(environment: &Environment, script: &str) -> CommandOutput
     environment.run(Command::shell(script)).await.unwrap()
 }
 
-/// What a script prints, which must succeed.
+/// The output of a script, which must succeed.
 pub(crate) async fn printed(environment: &Environment, script: &str) -> String {
     let output = sh(environment, script).await;
     assert!(output.exit.success(), "{script}: {output:?}");

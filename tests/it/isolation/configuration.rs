@@ -1,4 +1,4 @@
-//! What the keys of a configuration do, on the fake engine.
+//! The effects of the keys of a configuration, on the fake engine.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! What a migration of a container to this machine loses: the plan names each part of the
+//! Losses of a migration of a container to this machine: the plan names each part of the
 //! specification that the other engine does not have.
 
 use std::collections::BTreeMap;

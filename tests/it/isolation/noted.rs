@@ -1,4 +1,4 @@
-//! What a process has noted before it was killed, and another one removes: volumes, networks,
+//! Notes of a killed process, whose subjects another one removes: volumes, networks,
 //! containers and images, each only if it belongs to the environment.
 
 use engine_api::Docker;

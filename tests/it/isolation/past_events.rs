@@ -48,7 +48,7 @@ async fn events_of_the_past_have_the_kinds_of_live_ones() {
     assert_eq!(kinds.last(), Some(&EventKind::Destroyed), "{kinds:?}");
     let exits = |kind: &EventKind| matches!(kind, EventKind::Exited { .. });
     assert!(kinds.iter().any(exits), "{kinds:?}");
-    // What came before is not reported.
+    // Earlier events are not reported.
     let events = later.past_events("docker", end, Some(end)).await.unwrap();
     let seen = all(events).await;
     assert!(

@@ -1,4 +1,4 @@
-//! What a pull of an image says: the platform that is asked for, an image that disappears or is
+//! Pulls of images: the platform that is asked for, an image that disappears or is
 //! hidden, and a policy that forbids it.
 
 use engine_api::Docker;

@@ -32,7 +32,7 @@ impl Authority {
     }
 }
 
-/// What a server has, and what it asks of its clients.
+/// The certificate of a server, and its demands on clients.
 #[derive(Default)]
 struct Site {
     replies: BTreeMap<String, Vec<u8>>,

@@ -1,4 +1,4 @@
-//! What a client adds to its requests: the user agent, headers, keys to detach.
+//! Additions of a client to its requests: the user agent, headers, keys to detach.
 
 use engine_api::ErrorKind;
 use engine_api::containers::AttachContainer;

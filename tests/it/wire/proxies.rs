@@ -6,7 +6,7 @@ use fake_engine::scripted::{JSON, Request, ScriptedEngine, ok, reply};
 
 use crate::support::{block_on, fails, in_own_process, is_own_process};
 
-/// What HAProxy sends for a request that its rules forbid.
+/// The answer of HAProxy to a request that its rules forbid.
 const FORBIDDEN: &str = "<html><body><h1>403 Forbidden</h1>\nRequest forbidden by administrative rules.\n\
                          </body></html>";
 

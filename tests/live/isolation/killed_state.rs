@@ -1,4 +1,4 @@
-//! What is left of snapshots, forks and migrations that are dropped, that fail, or whose process is
+//! Leftovers of snapshots, forks and migrations that are dropped, that fail, or whose process is
 //! killed: no paused environment, no image, no file.
 
 use std::path::Path;

@@ -1,5 +1,4 @@
-//! What a migration keeps of files: owners, bits, names and pipes; and what happens with files in
-//! memory.
+//! Properties of files that a migration keeps: owners, bits, names and pipes; and files in memory.
 
 #[cfg(target_os = "linux")]
 use isolation::Engine;
@@ -119,7 +118,7 @@ async fn owners_links_and_pipes_move() {
     }
 }
 
-/// What is in memory in `/work/mem`.
+/// The files in memory in `/work/mem`.
 const IN_MEMORY: &str =
     "find /work/mem -mindepth 1; grep -c ' /work/mem tmpfs ' /proc/mounts; cat /work/kept";
 

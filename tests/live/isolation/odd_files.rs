@@ -88,7 +88,7 @@ fn table() -> Vec<Odd> {
     table
 }
 
-/// What only some engines keep.
+/// The properties that only some engines keep.
 fn capabilities() -> Odd {
     Odd {
         mode: 0o755,

@@ -1,4 +1,4 @@
-//! What could disturb a command shell: variables that rule it, files that change under it, and
+//! Disturbances of a command shell: variables that rule it, files that change under it, and
 //! processes that it does not see.
 
 use std::time::Duration;

@@ -38,7 +38,7 @@ const TREE: &str = "ls -lARn --time-style=+%s /srv /usr /home /work | sed -e '/^
 const SETTINGS: &str =
     "env | grep -v -e ^HOSTNAME= -e ^PWD= -e ^SHLVL= -e ^_= -e ^ISOLATION_ | sort; pwd; id";
 
-/// What an environment has of its image.
+/// The settings of an image that an environment has.
 async fn seen(environment: &Environment) -> (String, String) {
     let tree = Command {
         user: Some("0".to_owned()),

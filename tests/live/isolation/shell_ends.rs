@@ -1,4 +1,4 @@
-//! What ends a command shell, or keeps it from running a command: output that is held open, a tool
+//! Ends of a command shell, and reasons why it runs no command: output that is held open, a tool
 //! that is removed, a pause, a stop, a reader that goes away, a shell that does not answer.
 
 use std::time::{Duration, Instant};
@@ -189,7 +189,7 @@ async fn shell_that_does_not_answer_is_replaced_by_an_exec() {
     }
 }
 
-/// What cannot be run has the same kind of error on each daemon, and no other command has it.
+/// A file that cannot be run has the same kind of error on each daemon, unlike every other command.
 #[tokio::test]
 async fn code_127_of_a_program_is_its_own() {
     for (subject, image) in shells() {

@@ -60,7 +60,7 @@ fn programs() -> Bytes {
     ARCHIVE.get_or_init(make).clone()
 }
 
-/// What the script prints in a container with these settings, as this user; the error if the
+/// The output of the script in a container with these settings, as this user; the error if the
 /// container cannot be started.
 async fn told(subject: &Subject, host_config: HostConfig, user: &str) -> engine_api::Result<String> {
     let containers = subject.docker.containers();
@@ -97,7 +97,7 @@ fn without_seccomp() -> HostConfig {
     }
 }
 
-/// What the docker command sends for `systempaths=unconfined`, too.
+/// The paths that the docker command sends for `systempaths=unconfined`, too.
 fn unconfined() -> HostConfig {
     HostConfig {
         masked_paths: Some(StringList::default()),

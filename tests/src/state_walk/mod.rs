@@ -30,7 +30,7 @@ const FILES: [&str; 6] = ["a", "b", "d/a", "d/b c", "d/e/f", "src/x"];
 /// The content of each file by its path.
 type Files = BTreeMap<String, String>;
 
-/// What an environment or a snapshot must have.
+/// The state that an environment or a snapshot must have.
 #[derive(Debug, Clone, Default)]
 struct Model {
     files: Files,

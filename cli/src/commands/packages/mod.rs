@@ -34,7 +34,7 @@ enum Command {
     Export(export::Export),
 }
 
-/// What an interrupted change of packages leaves.
+/// The state that an interrupted change of packages leaves.
 const PARTLY: &str = "a part of the packages may be changed; `isolate packages list` shows them";
 
 /// The environment, and its package manager.

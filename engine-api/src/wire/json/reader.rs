@@ -250,7 +250,7 @@ mod tests {
         ] {
             assert_eq!(found(text), expected, "{text}");
         }
-        // What cannot be read is the error.
+        // The unreadable part is the error.
         for text in ["", "\"a", "truth", "1e"] {
             assert!(!found(text).contains("invalid type"), "{text}");
         }

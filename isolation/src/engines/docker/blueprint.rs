@@ -52,7 +52,7 @@ pub(super) struct Blueprint {
     start: Mutex<Start>,
 }
 
-/// What a container takes over from its image.
+/// The settings that a container takes over from its image.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ImageFacts {
     pub(super) env: BTreeMap<String, String>,

@@ -168,7 +168,7 @@ fn is_of_root(_: &Path) -> bool {
 #[cfg(target_os = "linux")]
 const ALL_USERS: [&str; 3] = ["0", "0", "4294967295"];
 
-/// What the daemon reports with every answer.
+/// The facts that the daemon reports with every answer.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Product {
     /// Whether it is Podman, which ends a command's output with the command.

@@ -88,7 +88,7 @@ impl DockerEngine {
 }
 
 impl DockerEngine {
-    /// What is read back; `None` if the daemon enforces what it accepts.
+    /// The value that is read back; `None` if the daemon enforces what it accepts.
     pub(super) fn read_back(&self, new: NewEnvironment<'_>, all: &ResourceLimits) -> Option<ReadBack> {
         let is_rootless = self.daemon.get().is_some_and(DaemonInfo::is_rootless);
         is_rootless.then(|| ReadBack {

@@ -13,7 +13,7 @@ use crate::counted;
 use crate::environment::sharing;
 use crate::error::{Error, ErrorKind, Result};
 
-/// What Podman reports about such a container; a list of IDs may follow.
+/// The report of Podman about such a container; a list of IDs may follow.
 const BEFORE: &str = "has dependent containers which must be removed before it";
 
 /// The length of an ID.

@@ -171,8 +171,8 @@ pub(super) fn to_error(error: engine_api::Error) -> Error {
     }
 }
 
-/// What a user can do about a daemon that does not answer. A daemon that is `named` by the user is
-/// not replaced by another one.
+/// The hint about a daemon that does not answer. A daemon that is `named` by the user is not
+/// replaced by another one.
 pub(super) fn hint(error: &engine_api::Error, named: Option<&str>) -> String {
     let forbidden = error.io_kind() == Some(std::io::ErrorKind::PermissionDenied);
     let own = if error.kind() == engine_api::ErrorKind::TlsError {

@@ -1,4 +1,4 @@
-//! What the daemon knows about an environment, for a report of a failure.
+//! The facts about an environment that the daemon knows, for a report of a failure.
 
 use std::collections::BTreeMap;
 use std::io::Read;

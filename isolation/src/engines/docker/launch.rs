@@ -39,7 +39,7 @@ pub(super) struct Launcher {
     pub(super) made: Option<Made>,
 }
 
-/// What the process that created the container has.
+/// The resources of the process that created the container.
 #[derive(Debug, Clone)]
 pub(super) struct Made {
     pub(super) blueprint: Arc<Blueprint>,
@@ -256,7 +256,7 @@ impl Launcher {
         Ok(streams)
     }
 
-    /// What the container lacks for its first process, if the error shows that.
+    /// The thing that the container lacks for its first process, if the error shows that.
     fn failed(&self, error: &engine_api::Error) -> Option<Failed> {
         let start = self.made.as_ref()?.blueprint.start();
         let message = error.message().unwrap_or_default();

@@ -157,7 +157,7 @@ pub(super) fn in_force(host: &HostConfig) -> ResourceLimits {
     }
 }
 
-/// What a warning of a daemon about a limit that it drops contains.
+/// The words of a daemon's warning about a limit that it drops.
 const WARNINGS: [(&str, Feature); 10] = [
     ("swap limit", Feature::SwapLimit),
     ("without swap", Feature::SwapLimit),

@@ -174,7 +174,7 @@ pub struct DockerEngine {
     volume_base_path_works: OnceCell<bool>,
     /// The address of the daemon, if the caller has named one.
     address: Option<String>,
-    /// What is done with a client that is found on first use.
+    /// The change of a client that is found on first use.
     prepare: Option<fn(Docker) -> Docker>,
     settings: DockerSettings,
 }

@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::files::CopySource;
 use crate::spec::mount::{Mount, MountSource};
 
-/// What every daemon mounts itself.
+/// The paths that every daemon mounts itself.
 const OF_THE_DAEMON: [&str; 6] = [
     "/dev",
     "/proc",
@@ -34,7 +34,7 @@ enum Source {
     Memory,
 }
 
-/// Who makes a copy.
+/// The side that makes a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Way {
     /// The daemon, also while the container does not run.

@@ -9,7 +9,7 @@ use super::work::WorkLimit;
 use crate::engine::context::Context;
 use crate::events::{EventKind, Step, Subject};
 
-/// Who does steps, for the events of their durations.
+/// The subject of steps, for the events of their durations.
 #[derive(Debug, Clone)]
 pub(super) struct Steps {
     limit: Arc<WorkLimit>,

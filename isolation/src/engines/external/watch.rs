@@ -1,4 +1,5 @@
-//! What the other program sees in the environments of its engine, and what it knows about failures.
+//! The events that the other program sees in the environments of its engine, and its facts about
+//! failures.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

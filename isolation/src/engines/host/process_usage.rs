@@ -20,7 +20,7 @@ use crate::spec::limits::ResourceLimits;
 /// The length of the unit of CPU times in `/proc`, which is the same on every Linux.
 const TICK: Duration = Duration::from_millis(10);
 
-/// What samples of an environment have seen of its processes.
+/// The usage of processes that samples of an environment have seen.
 #[derive(Debug, Default)]
 pub(crate) struct ProcessUsage(Mutex<Seen>);
 

@@ -68,7 +68,7 @@ impl TerminalHandle {
     }
 }
 
-/// What programs write to the terminal.
+/// The output of programs on the terminal.
 pub(super) struct TerminalOutput(OwnedReadPty);
 
 impl AsyncRead for TerminalOutput {

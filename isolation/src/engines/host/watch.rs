@@ -46,7 +46,7 @@ impl Base {
     }
 }
 
-/// What happened between two looks.
+/// The changes between two looks.
 fn changes(before: &Look, now: &Look) -> Vec<Report> {
     let mut reports = Vec::new();
     let mut add = |id: &EnvironmentId, name: &str, observed| {

@@ -1,4 +1,4 @@
-//! What the messages of `bwrap` mean, and what a person can do.
+//! The meaning of the messages of `bwrap`, and the advice for people.
 
 use super::NAME;
 use crate::error::{Error, ErrorKind};

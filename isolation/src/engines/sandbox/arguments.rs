@@ -56,7 +56,7 @@ pub(super) fn targets(mounts: &[Mount], has_image: bool) -> impl Iterator<Item =
 #[derive(Debug, Default)]
 pub(super) struct Arguments(Vec<OsString>);
 
-/// What an environment sees and may do.
+/// The view and the rights of an environment.
 pub(super) struct Sandbox<'a> {
     pub(super) identity: Identity,
     pub(super) hostname: &'a str,

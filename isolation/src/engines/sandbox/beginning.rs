@@ -58,7 +58,7 @@ impl Beginning {
         }
     }
 
-    /// What the owner of the environment should know.
+    /// A note for the owner of the environment.
     pub(super) fn warnings(&self, layout: &Layout) -> Vec<String> {
         let image = match self {
             Self::New(image) => image.as_deref().cloned(),

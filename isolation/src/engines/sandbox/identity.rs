@@ -12,7 +12,7 @@ pub(super) const COUNT: u32 = 65_536;
 /// The first range that is tried; those of ordinary users and of `useradd` are elsewhere.
 const FIRST: u32 = 200_000;
 
-/// Who the root of an environment is on this machine.
+/// The user of this machine that is the root of an environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Identity {
     /// The caller, and there is no other user. The caller is not root.
@@ -62,7 +62,7 @@ impl Identity {
         self != Self::Caller
     }
 
-    /// Who a user and a group of the environment are on this machine.
+    /// The user and the group of this machine that those of the environment are.
     pub(super) fn outside(self, user: u32, group: u32) -> Owner {
         let caller = (
             rustix::process::geteuid().as_raw(),

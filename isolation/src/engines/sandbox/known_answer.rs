@@ -33,7 +33,7 @@ const FILES: [&str; 5] = [
 /// The namespaces of this process: a container has others than this machine.
 const NAMESPACES: [&str; 3] = ["mnt", "pid", "user"];
 
-/// What an answer depends on, and where it is kept.
+/// The facts on which an answer depends, and the place where it is kept.
 #[derive(Debug)]
 pub(super) struct Situation {
     file: PathBuf,

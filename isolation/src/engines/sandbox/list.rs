@@ -48,7 +48,7 @@ fn summary(note: Note, layout: &Layout) -> EnvironmentSummary {
 fn exit_code(layout: &Layout) -> Option<i32> {
     match main_state::seen(layout) {
         Ok(Seen::Ended(exit)) => Some(exit.code),
-        // What cannot be read is reported by the next call that needs it.
+        // The next call that needs a value reports that it cannot be read.
         _ => None,
     }
 }

@@ -1,4 +1,4 @@
-//! What is known about the main process of an environment, also of another owner.
+//! The known state of the main process of an environment, also of another owner.
 //!
 //! Its shell writes the beginning and the end to a file, and holds a pipe open while it runs. No
 //! process has the pipe open after the environment has ended in another way.
@@ -144,7 +144,7 @@ fn killed_at_limit(cgroup: Option<&Cgroup>) -> u64 {
 /// The status of an environment whose note has this one.
 pub(super) fn current(noted: Status, layout: &Layout, has_main: bool) -> Status {
     let ran = matches!(noted, Status::Running | Status::Paused);
-    // What cannot be read is reported by the next call that needs it.
+    // The next call that needs a value reports that it cannot be read.
     let main_ended = || has_main && matches!(seen(layout), Ok(Seen::Ended(_)));
     match ran && (Process::of(layout).is_none() || main_ended()) {
         true => Status::Stopped,

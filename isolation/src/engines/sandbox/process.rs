@@ -49,7 +49,7 @@ const LOOK: Duration = Duration::from_millis(200);
 const SETTLED: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// What a command runs with.
+/// The surroundings of a command.
 #[derive(Debug)]
 pub(super) struct Context {
     pub(super) variables: BTreeMap<String, String>,

@@ -31,7 +31,7 @@ pub(super) struct Start<'a> {
     pub(super) is_native: bool,
 }
 
-/// What a command is for its environment.
+/// The role of a command in its environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Role {
     Command,
@@ -299,7 +299,7 @@ mod tests {
             text.contains("\nexec \"$setsid\" 'setpriv' \"$env\" -u PWD"),
             "{text}"
         );
-        // What the shell would change, or read as an option.
+        // Words that the shell would change, or read as an option.
         for text in [rendered("tool", &[("PWD", "/x")]), rendered("-tool", &[])] {
             assert!(!text.contains("export PATH"), "{text}");
         }

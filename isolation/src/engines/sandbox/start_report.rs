@@ -1,4 +1,4 @@
-//! What a start prints: the report of `bwrap` about its child, and messages.
+//! The output of a start: the report of `bwrap` about its child, and messages.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;

@@ -183,7 +183,7 @@ impl Program {
 mod tests {
     use super::*;
 
-    /// What the kernel would return for a call.
+    /// The value that the kernel would return for a call.
     fn run(program: &[u8], arch: u32, number: u32, arguments: [u32; 2]) -> u32 {
         let (mut at, mut value) = (0, 0);
         loop {

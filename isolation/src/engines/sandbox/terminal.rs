@@ -69,7 +69,7 @@ impl Terminal {
         Ok(tcsetwinsize(self.outer.get_ref(), size)?)
     }
 
-    /// What programs write to it.
+    /// The output of programs on it.
     pub(super) fn output(&self) -> TerminalOutput {
         TerminalOutput(Arc::clone(&self.outer))
     }
@@ -83,7 +83,7 @@ impl Terminal {
     }
 }
 
-/// What programs write to a terminal.
+/// The output of programs on a terminal.
 #[derive(Debug)]
 pub(super) struct TerminalOutput(Arc<AsyncFd<File>>);
 

@@ -25,7 +25,7 @@ const LENT: &str = "lent";
 /// The lent program.
 const SETPRIV: &str = "setpriv";
 
-/// What starts it with its own libraries.
+/// The words that start it with its own libraries.
 const LOADER: &str = "loader";
 
 /// How a command runs as another user than root.
@@ -110,7 +110,7 @@ impl User {
         self.user == 0 && self.group == 0 && self.groups.is_empty()
     }
 
-    /// What makes a command run as this user in an environment with several users, with these other
+    /// The words that run a command as this user in an environment with several users, with other
     /// options of `setpriv`; `None` if nothing is needed. This blocks.
     pub(super) fn run_as(self, layout: &Layout, options: Vec<String>) -> Result<Option<RunAs>> {
         if !layout.identity().has_users() || (self.is_root() && options.is_empty()) {

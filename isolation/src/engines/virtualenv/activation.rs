@@ -1,4 +1,4 @@
-//! What makes a command use a virtual environment: three variables, as activation sets them.
+//! The three variables that make a command use a virtual environment, as activation sets them.
 
 use std::collections::BTreeMap;
 use std::io::Read;

@@ -28,7 +28,7 @@ impl Known {
         Self(Some(directory))
     }
 
-    /// What a candidate reports. It is run unless the same file has answered before.
+    /// The report of a candidate. It is run unless the same file has answered before.
     pub(super) fn ask(&self, candidate: &Path) -> Result<Interpreter, String> {
         let kept = self.place(candidate);
         if let Some(found) = kept.as_deref().and_then(read) {

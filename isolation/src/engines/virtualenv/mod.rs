@@ -151,7 +151,7 @@ impl VirtualenvEngine {
         self.cache().map_or_else(|_| Known::default(), Known::below)
     }
 
-    /// What makes commands use the virtual environment in this root.
+    /// The variables that make commands use the virtual environment in this root.
     fn activation(&self, root: &Path, spec: &EnvironmentSpec) -> Result<Activation> {
         Ok(Activation {
             environment: root.join(DIRECTORY),

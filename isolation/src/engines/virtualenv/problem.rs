@@ -64,7 +64,7 @@ impl VirtualenvProblem {
         matches!(self, Self::Moved { .. } | Self::NewPatch { .. })
     }
 
-    /// What a person can do.
+    /// The hint for people.
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Moved { .. } => "`isolate repair` rewrites its paths",

@@ -25,7 +25,7 @@ const INSTEAD: [(&str, &str); 2] = [
     ("logging", "logs are read with `isolate logs`"),
 ];
 
-/// What the file declares for all services.
+/// The declarations of the file for all services.
 #[derive(Debug, Default)]
 pub(super) struct OfFile {
     pub(super) volumes: Volumes,

@@ -19,7 +19,7 @@ use crate::snapshots::{Entry, EntryKind, LeftOut, Owners, TreePath, View, begin_
 /// How many lost files are named.
 const NAMED: usize = 5;
 
-/// What the files in the directory on the way had in the old environment.
+/// The properties that the files in the directory on the way had in the old environment.
 pub(super) type Entries = BTreeMap<TreePath, Entry>;
 
 /// The sockets in the directory of a container, which no archive has.

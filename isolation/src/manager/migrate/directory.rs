@@ -250,7 +250,7 @@ async fn outside(source: &Environment, from: &Side) -> Result<Vec<LeftOut>> {
     let Some(saves) = source.shared().instance.saves() else {
         return Ok(lost);
     };
-    // What the files of a virtual environment name outside of it.
+    // Paths outside of a virtual environment that its files name.
     let contents = saves.contents().await?;
     if from.host {
         let base = |left: &LeftOut| left.what.starts_with("the base interpreter");

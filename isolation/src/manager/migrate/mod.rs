@@ -325,7 +325,7 @@ fn check_place(to: &Destination) -> Result<()> {
     }
 }
 
-/// What no migration carries.
+/// The parts that no migration carries.
 fn always_lost() -> Vec<LeftOut> {
     vec![
         LeftOut::new("the memory of processes", "programs start anew"),

@@ -12,18 +12,18 @@ pub struct MigrationPlan {
     pub from: Place,
     /// Where it is to be.
     pub to: Place,
-    /// What moves.
+    /// The parts that move.
     pub moves: Vec<Moved>,
     /// Packages that are installed again, because their files would not run there.
     pub reinstalled: Vec<Reinstalled>,
-    /// What is decided only when the image is there: a plan pulls no image.
+    /// The parts that are decided only when the image is there: a plan pulls no image.
     pub undecided: Vec<LeftOut>,
     /// Losses without which programs may run.
     pub lost: Vec<LeftOut>,
     /// Losses of what programs need: with something here, nothing is migrated unless
     /// [`MigrateOptions::accept_losses`](crate::MigrateOptions::accept_losses) is set.
     pub blocked: Vec<LeftOut>,
-    /// What would make the migration carry more, such as an image with the same Python.
+    /// The changes that would make the migration carry more, such as an image with the same Python.
     pub hints: Vec<String>,
 }
 
@@ -41,7 +41,7 @@ pub struct Place {
     pub pulls: bool,
 }
 
-/// What moves in a migration.
+/// A part that moves in a migration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Moved {

@@ -98,7 +98,7 @@ async fn location(environment: &Environment) -> Result<PathBuf> {
     saves.contents().await?.location.ok_or_else(missing)
 }
 
-/// What no copy carries, as far as it is known beforehand.
+/// The files that no copy carries, as far as they are known beforehand.
 pub(super) async fn left_behind(
     source: &Environment,
     from: &Side,

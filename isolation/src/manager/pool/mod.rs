@@ -136,7 +136,7 @@ impl Manager {
     }
 }
 
-/// What an environment is prepared from.
+/// The source from which an environment is prepared.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Goods {
     /// The key of environments that can replace each other if they have the same image: engine and
@@ -159,7 +159,7 @@ fn key_of(selection: &Selection, spec: &EnvironmentSpec) -> Result<std::result::
     Ok(Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect()))
 }
 
-/// What the environments are prepared from now. Or the reason why they are not prepared.
+/// The source from which environments are prepared now, or the reason why none are prepared.
 async fn goods(
     selection: &Selection,
     spec: &EnvironmentSpec,

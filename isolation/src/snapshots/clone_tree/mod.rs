@@ -36,7 +36,7 @@ const THREADS: usize = 4;
 /// Several threads call it.
 pub(crate) type Look<'a> = &'a (dyn Fn(&Path, Seen<'_>) -> io::Result<()> + Sync);
 
-/// What is copied.
+/// The source and the target of a copy.
 #[derive(Clone, Copy)]
 pub(crate) enum Seen<'a> {
     /// An open file, whose position must stay.

@@ -10,7 +10,7 @@ use rustix::fs::{CWD, FileType, Mode, Timespec, Timestamps};
 
 use super::*;
 
-/// What a copy must keep of an entry.
+/// The properties of an entry that a copy must keep.
 #[derive(Debug, PartialEq, Eq)]
 struct Looks {
     mode: u32,

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
-/// What the store does on the disk.
+/// The actions of the store on the disk.
 pub(crate) trait Disk: Debug + Send + Sync {
     /// Creates a private file that does not exist.
     fn create(&self, path: &Path) -> io::Result<File> {
@@ -44,7 +44,7 @@ pub(crate) struct RealDisk;
 
 impl Disk for RealDisk {}
 
-/// What is said about another object in the place of a file.
+/// The message about another object in the place of a file.
 pub(super) const NO_FILE: &str = "it is no file";
 
 /// Opens a file of the store to read it; `None` if there is a link, a pipe or another object, which

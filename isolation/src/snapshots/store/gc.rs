@@ -16,7 +16,7 @@ use crate::snapshots::digest::Digest;
 /// A pack is written anew if this part of it, one in so many bytes, is unused.
 const WORTH: u64 = 5;
 
-/// What a collection did.
+/// The result of a collection.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Collected {
@@ -74,7 +74,7 @@ impl SnapshotStore {
                         report.rewritten += 1;
                         unused.push(path.clone());
                     }
-                    // What can still be read of it is left where it is.
+                    // The rest, which can still be read, is left where it is.
                     Err(error) if error.kind() == ErrorKind::Corrupt => report.damaged.push(path.clone()),
                     Err(error) => return Err(error),
                 }

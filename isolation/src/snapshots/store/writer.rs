@@ -14,7 +14,7 @@ use crate::snapshots::digest::Digest;
 pub(crate) struct StoreWriter {
     session: Arc<Session>,
     packs: PackWriter,
-    /// What was read of a content, kept for the next one.
+    /// The buffer of a content, kept for the next one.
     buffer: Vec<u8>,
 }
 

@@ -1,4 +1,4 @@
-//! What daemons and programs report, with the cause that is named.
+//! Reports of daemons and programs, with the cause that is named.
 
 use isolation::LikelyCause::{self, *};
 
@@ -225,7 +225,7 @@ pub(super) const REFUSALS: &[Refusal] = &[
     ),
 ];
 
-/// What a program writes to standard error before it ends with a code.
+/// The standard error of a program before it ends with a code.
 pub(super) const OUTPUTS: &[(&str, i32, LikelyCause)] = &[
     ("wget: bad address 'db'", 1, NameNotResolved),
     (

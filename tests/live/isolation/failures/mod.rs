@@ -20,7 +20,7 @@ use crate::support::{Subject, engines};
 /// The number of failures that are planted at the same time.
 const AT_ONCE: usize = 3;
 
-/// What fails.
+/// The part that fails.
 enum Plant {
     /// The creation, the start or the wait for readiness.
     Start(EnvironmentSpec),

@@ -198,7 +198,7 @@ mod tests {
         );
     }
 
-    /// What a shell of this machine prints on standard output for the prelude and a command.
+    /// The standard output of a shell of this machine for the prelude and a command.
     #[cfg(target_os = "linux")]
     fn printed(command: &Command, mark: &Mark, latest: u64) -> String {
         use std::io::Write;

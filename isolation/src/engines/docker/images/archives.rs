@@ -7,7 +7,7 @@ use super::super::diagnostics::to_error;
 use super::{Images, absent, is_absent};
 use crate::error::Result;
 
-/// What a daemon reports about each image of an archive.
+/// The report of a daemon about each image of an archive.
 const LOADED: [&str; 2] = ["Loaded image: ", "Loaded image ID: "];
 
 impl Images<'_> {

@@ -7,7 +7,7 @@ use super::super::labels;
 use super::{BUILT, Images};
 use crate::error::Result;
 
-/// What a removal of built images has done.
+/// The result of a removal of built images.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 #[non_exhaustive]
 pub struct ImagesPruned {

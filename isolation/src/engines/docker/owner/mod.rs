@@ -68,7 +68,7 @@ impl OwnerLink {
         matches!(self, Self::Idle | Self::Watcher)
     }
 
-    /// What ends the environment, for people.
+    /// The event that ends the environment, for people.
     pub(super) fn describe(self) -> &'static str {
         match self {
             Self::None => "owner, by cleanup",

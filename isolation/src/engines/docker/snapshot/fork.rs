@@ -29,7 +29,7 @@ use crate::journal::process::Process;
 use crate::snapshots::PartKind;
 use crate::spec::lifetime::Lifetime;
 
-/// What the status of a storage driver has if the daemon stores images in containerd.
+/// The word in the status of a storage driver of a daemon that stores images in containerd.
 const CONTAINERD: &str = "io.containerd.snapshotter.v1";
 
 /// The state of a container: an image, which every fork uses, and its volumes, which are copied for

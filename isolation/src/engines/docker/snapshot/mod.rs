@@ -66,7 +66,7 @@ impl Prepared {
 }
 
 impl DockerEngine {
-    /// What belongs to an environment that another process may have created: its image and its
+    /// The parts of an environment that another process may have created: its image and its
     /// volumes, by their names.
     pub(super) fn owned_by(
         &self,

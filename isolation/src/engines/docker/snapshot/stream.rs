@@ -17,7 +17,7 @@ const PIECE: usize = 256 << 10;
 
 type Piece = io::Result<Bytes>;
 
-/// What a thread reads that may block.
+/// The source of a thread, which may block.
 pub(super) struct BlockingReader {
     pieces: mpsc::Receiver<Piece>,
     rest: Bytes,
@@ -55,13 +55,13 @@ impl Read for BlockingReader {
     }
 }
 
-/// What a thread writes to that may block.
+/// The target of a thread, which may block.
 pub(super) struct BlockingWriter {
     pieces: mpsc::Sender<Piece>,
     buffer: BytesMut,
 }
 
-/// What the daemon reads.
+/// The stream that the daemon reads.
 pub(super) struct Pieces {
     pieces: mpsc::Receiver<Piece>,
     rest: Bytes,

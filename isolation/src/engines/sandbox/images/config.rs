@@ -1,4 +1,4 @@
-//! What the configuration of an image means for the commands of an environment.
+//! The meaning of the configuration of an image for the commands of an environment.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! What an image consists of: the files of `docker save`, or those of OCI.
+//! The parts of an image: the files of `docker save`, or those of OCI.
 
 use std::io::Read;
 

@@ -65,7 +65,7 @@ impl Found {
         counted(self.packages.len(), "package of Python", "packages of Python")
     }
 
-    /// What a plan reports while the interpreter of the new environment is not known.
+    /// The text of a plan while the interpreter of the new environment is not known.
     pub(super) fn undecided(&self) -> LeftOut {
         LeftOut::new(
             self.counted(),

@@ -16,7 +16,7 @@ use crate::packages::{InstallPackages, Package, PackageManager, differences, pyt
 /// Runs every entry point, see the file.
 const TEST: &str = include_str!("test.py");
 
-/// What a migration does with the packages of Python.
+/// The work of a migration with the packages of Python.
 #[derive(Debug)]
 pub(in crate::manager::migrate) struct PythonWork {
     pub(super) how: How,

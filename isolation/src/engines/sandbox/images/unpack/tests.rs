@@ -42,7 +42,7 @@ fn file<'a>(path: &'a str, content: &'a str) -> Item<'a> {
     (FILE, path, content, 0o644)
 }
 
-/// Who the root of the tree is in these tests.
+/// The user that is the root of the tree in these tests.
 fn identity() -> Identity {
     Identity::of_this_process().unwrap()
 }
