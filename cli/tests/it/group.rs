@@ -72,7 +72,7 @@ services:
     project.ok(&["stop", "-t", "0", "shop/web"]);
     project.ok(&["start", "shop/web"]);
     assert_eq!(project.ok(&["logs", "shop/side"]).matches("began").count(), 3);
-    project.ok(&["down", "shop"]);
+    project.ok(&["down", "-t", "0", "shop"]);
 }
 
 /// A service that cannot be inspected prevented the start of every other one.
@@ -107,7 +107,7 @@ services:
         let status = project.isolate(&["--json", "inspect", "shop/web"]);
         assert_eq!(status.lines()[0]["status"], "running");
     }
-    project.ok(&["down", "shop"]);
+    project.ok(&["down", "-t", "0", "shop"]);
 }
 
 #[test]
