@@ -285,6 +285,33 @@ fn helper_user_with_others() {
     }
 }
 
+#[tokio::test]
+async fn bridge_leaves_the_mounts_of_this_machine() {
+    if !rustix_is_root() || fixture().await.is_none() {
+        eprintln!("skipped: this needs root");
+        return;
+    }
+    // As on most machines: what a namespace unmounts is unmounted in the others, too.
+    let share = "mkdir in && mount -t tmpfs tmpfs in && mount --make-rshared / || exit 77";
+    with_files(share, "internet_shared::helper_shared_mounts");
+}
+
+/// Not a test by itself: [`bridge_leaves_the_mounts_of_this_machine`] runs it with shared mounts.
+#[tokio::test]
+async fn helper_shared_mounts() {
+    if std::env::var_os("SANDBOX_TEST_FILES").is_none() {
+        return;
+    }
+    let mounts = || std::fs::read_to_string("/proc/self/mounts").unwrap();
+    let before = mounts();
+    let fixture = fixture().await.unwrap();
+    let environment = fixture.create(bridge()).await.unwrap();
+    assert_reaches(&environment, outside()).await;
+    assert_eq!(mounts(), before);
+    environment.destroy().await.unwrap();
+    assert_eq!(mounts(), before);
+}
+
 /// A directory with a program of this name that leaves a mark.
 fn planted(name: &str) -> (tempfile::TempDir, PathBuf) {
     use std::os::unix::fs::PermissionsExt;

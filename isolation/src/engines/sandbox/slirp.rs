@@ -3,6 +3,7 @@
 //! It is confined itself: it sees `/etc` and `/run` read-only, and a filter of system calls holds
 //! for it.
 
+use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
@@ -19,6 +20,9 @@ use super::identity::{Identity, find_program};
 
 /// The program.
 pub(super) const PROGRAM: &str = "slirp4netns";
+
+/// The program of util-linux that gives a program its own mounts.
+const UNSHARE: &str = "unshare";
 
 /// The device with which it makes an interface.
 pub(super) const DEVICE: &str = "/dev/net/tun";
@@ -73,9 +77,14 @@ fn started(
     let (ready, its_ready) = pair().map_err(text)?;
     let (messages, its_messages) = pair().map_err(text)?;
     let (shell, closed) = descriptors::closing().map_err(|error| error.to_string())?;
+    // Root of this machine only where no other user may open the device.
+    let owner = identity.owner().filter(|_| is_open_to_all(Path::new(DEVICE)));
     let mut command = Command::new(shell);
+    command.args(["-c", &format!("exec {closed}\nexec \"$@\""), "sh"]);
+    if owner.is_none() && rustix::process::geteuid().is_root() {
+        command.args(own_mounts()?);
+    }
     command
-        .args(["-c", &format!("exec {closed}\nexec \"$@\""), "sh"])
         .arg(program)
         .args(OPTIONS)
         .args([process.pid().to_string().as_str(), INTERFACE])
@@ -88,8 +97,7 @@ fn started(
         .stderr(OwnedFd::from(its_messages))
         // Ctrl-C in a terminal is for the owner alone.
         .process_group(0);
-    // Root of this machine only where no other user may open the device.
-    if let Some(owner) = identity.owner().filter(|_| is_open_to_all(Path::new(DEVICE))) {
+    if let Some(owner) = owner {
         command.uid(owner.user).gid(owner.group);
     }
     let mut child = command.spawn().map_err(text)?;
@@ -112,6 +120,16 @@ fn started(
         }
         std::thread::sleep(LOOK);
     }
+}
+
+/// The program and its arguments that give root mounts of its own. `--enable-sandbox` unmounts all
+/// that the program sees: as root of this machine it would do that in every namespace with which
+/// its mounts are shared. The mounts of another user are never shared in that direction.
+fn own_mounts() -> Result<[OsString; 5], String> {
+    let program = find_program(UNSHARE).ok_or_else(|| format!("the program {UNSHARE} is missing"))?;
+    let options = ["--mount", "--propagation", "slave", "--"].map(OsString::from);
+    let [mount, propagation, slave, end] = options;
+    Ok([program.into_os_string(), mount, propagation, slave, end])
 }
 
 /// Whether every user may open a device.

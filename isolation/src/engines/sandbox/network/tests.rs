@@ -100,7 +100,7 @@ fn environment_of_an_older_version_has_a_network() {
     directory.write_note(&note).unwrap();
     assert_eq!(
         NetworkNote::of_other(base.path(), id.as_str()).unwrap(),
-        id.as_str()
+        (id.to_string(), false)
     );
     fs::remove_dir_all(directory.path()).unwrap();
     let error = NetworkNote::of_other(base.path(), id.as_str()).unwrap_err();
