@@ -137,13 +137,14 @@ mod tests {
 
     #[test]
     fn mode_of_an_engine_needs_no_named_networks() {
-        let values = CapabilityValues::default().with(&[], &["private", "bridge", OF_ENVIRONMENT]);
+        let values = CapabilityValues::default().with(&[], &["private", "bridge", "host", OF_ENVIRONMENT]);
         let able = Capabilities::new(IsolationLevel::Container).with_values(values);
         let bare = Capabilities::new(IsolationLevel::Container);
         for (network, is_able) in [
             (r#"{"mode": "private", "aliases": ["db"]}"#, true),
             (r#"{"mode": {"environment": "0123"}}"#, true),
             (r#"{"mode": {"named": "bridge"}}"#, true),
+            (r#"{"mode": {"named": "host"}}"#, true),
             (r#"{"mode": {"named": "bridge"}, "dns": ["10.0.0.1"]}"#, false),
             (r#"{"mode": {"named": "other"}}"#, false),
             (r#"{"mode": "private", "internal": true}"#, false),

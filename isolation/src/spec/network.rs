@@ -85,8 +85,9 @@ pub enum NetworkMode {
     Private,
     /// An existing network of the engine, or one of [`own`](NetworkSpec::own). On `docker`, `host`
     /// is the network of the machine of the daemon, and `bridge` that of containers that name none.
-    /// On `sandbox`, `bridge` is a network with access to the internet, where
-    /// [`network_modes`](crate::CapabilityValues::network_modes) has it, and there are no others.
+    /// On `sandbox`, `host` is the network of this machine, `bridge` is one with access to the
+    /// internet, where [`network_modes`](crate::CapabilityValues::network_modes) has it, and there
+    /// are no others.
     Named(String),
     /// The network of another environment of the engine, by the ID of that one; in a group, by the
     /// name of a service. The two have the same addresses, names and ports, and reach each other at
@@ -282,12 +283,14 @@ impl NetworkSpec {
             NetworkMode::Private => Some(PRIVATE),
             NetworkMode::Environment(_) => Some(OF_ENVIRONMENT),
             NetworkMode::Named(_) if self.is_bridge() => Some(BRIDGE),
+            NetworkMode::Named(_) if self.is_host() => Some(HOST),
             NetworkMode::Default | NetworkMode::None | NetworkMode::Named(_) => None,
         }
     }
 
-    /// Whether it has the network of the machine of the daemon.
-    fn is_host(&self) -> bool {
+    /// Whether it has the network of the machine of the daemon, or on an engine without networks
+    /// that of this machine.
+    pub(crate) fn is_host(&self) -> bool {
         matches!(&self.mode, NetworkMode::Named(name) if name == HOST && !self.own.contains_key(name))
     }
 

@@ -23,7 +23,8 @@ use crate::spec::network::NetworkMode;
 pub struct SandboxOptions {
     /// Whether commands use the network of this machine: its addresses, its ports, and every
     /// program that listens on them. By default an environment has only its own loopback interface.
-    /// The network `bridge` has access to the internet without the network of this machine.
+    /// The network `host` is the same. The network `bridge` has access to the internet without the
+    /// network of this machine.
     pub host_network: bool,
 }
 
@@ -40,10 +41,13 @@ impl SandboxOptions {
 
     /// Reads the options of a specification.
     pub(super) fn of(spec: &EnvironmentSpec) -> Result<Self> {
+        let is_host = spec.network.is_host();
         let Some(options) = spec.engine_options.get(NAME) else {
-            return Ok(Self::default());
+            return Ok(Self {
+                host_network: is_host,
+            });
         };
-        let read = Self::deserialize(options).map_err(|error| {
+        let mut read = Self::deserialize(options).map_err(|error| {
             Error::invalid(format!("the options of the engine {NAME} are invalid: {error}"))
         })?;
         if read.host_network && spec.network.mode == NetworkMode::None {
@@ -54,6 +58,7 @@ impl SandboxOptions {
             let why = "the network bridge is one beside that of this machine; remove it, or host_network";
             return Err(Error::invalid(why));
         }
+        read.host_network |= is_host;
         Ok(read)
     }
 
@@ -87,5 +92,15 @@ mod tests {
         SandboxOptions { host_network: true }.add_to(&mut spec);
         let error = SandboxOptions::of(&spec).unwrap_err();
         assert!(error.to_string().contains("the network bridge"), "{error}");
+    }
+
+    #[test]
+    fn network_host_is_that_of_this_machine() {
+        let mut spec = EnvironmentSpec::default();
+        assert!(!SandboxOptions::of(&spec).unwrap().uses_host_network());
+        spec.network.mode = NetworkMode::Named("host".to_owned());
+        assert!(SandboxOptions::of(&spec).unwrap().uses_host_network());
+        SandboxOptions::default().add_to(&mut spec);
+        assert!(SandboxOptions::of(&spec).unwrap().uses_host_network());
     }
 }
