@@ -23,8 +23,8 @@ pub struct Remove {
 impl Manager {
     /// Removes an environment that any process has created, by its ID, by a unique beginning of
     /// the ID, or by its name. It may be lost, without owner, or incomplete. Of one that neither an
-    /// engine nor the journal has, the networks and volumes with its label are removed, by its whole
-    /// ID.
+    /// engine nor the journal has, the networks and volumes with its label are removed, by its
+    /// whole ID.
     ///
     /// # Errors
     ///
@@ -82,8 +82,8 @@ impl Manager {
         Ok(listed)
     }
 
-    /// Removes the networks and volumes of an environment that neither an engine nor the journal has,
-    /// by its whole ID.
+    /// Removes the networks and volumes of an environment that neither an engine nor the journal
+    /// has, by its whole ID.
     async fn remove_labelled(&self, reference: &str) -> Result<Option<Listed>> {
         let Ok(id) = reference.parse::<EnvironmentId>() else {
             return Ok(None);

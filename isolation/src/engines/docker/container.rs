@@ -10,7 +10,7 @@ use engine_api::system::{Event, EventFilters, ListenEvents};
 use engine_api::{Docker, JsonLines};
 use tokio::time::timeout;
 
-use super::control_groups::KnownDaemon;
+use super::daemon::KnownDaemon;
 use super::made_id::MadeId;
 use super::oom::{CommandStart, Kills, ReportedKills};
 use super::shell_program::ShellProgram;

@@ -1,18 +1,11 @@
 //! What needs the control groups of a daemon. One without root may have no control groups.
 
-use std::sync::Arc;
-
-use tokio::sync::OnceCell;
-
 use super::container::ContainerRef;
 use super::daemon::{self, DaemonInfo};
 use super::diagnostics::to_error;
 use super::{NAME, daemon::unless_refused};
 use crate::engine::capabilities::Feature;
 use crate::error::{Error, Result};
-
-/// The daemon's description of itself, once it was read.
-pub(super) type KnownDaemon = Arc<OnceCell<DaemonInfo>>;
 
 impl ContainerRef {
     /// Fails if the daemon has not this feature. A daemon with root has it, and is not asked.

@@ -1,14 +1,19 @@
 //! The Docker daemon's product and version, and the limits that its machine can enforce.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use engine_api::Docker;
 use engine_api::system::{Info, Ping};
+use tokio::sync::OnceCell;
 
 use super::platform::{self, Platform};
 use crate::engine::capabilities::{Capabilities, Feature, IsolationLevel};
 use crate::engine::values::{CapabilityValues, MetricsKind};
 use crate::spec::network::OF_ENVIRONMENT;
+
+/// The daemon's description of itself, once it was read.
+pub(super) type KnownDaemon = Arc<OnceCell<DaemonInfo>>;
 
 /// Why a daemon of Windows containers cannot be used.
 pub(super) const WINDOWS: &str = "it runs Windows containers";

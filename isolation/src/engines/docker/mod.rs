@@ -143,8 +143,8 @@ pub use platform::WrongPlatform;
 pub use settings::DockerSettings;
 pub use volumes::{CreatedVolume, VolumeInfo, VolumeOptions, VolumeUsage, Volumes};
 
-use control_groups::KnownDaemon;
 use daemon::DaemonInfo;
+use daemon::KnownDaemon;
 use diagnostics::to_error;
 use platform::Emulated;
 use work::WorkLimit;

@@ -185,8 +185,8 @@ pub(super) struct Starting {
 
 impl Starting {
     /// Runs `bwrap` with these arguments, from a shell that gives it the report as descriptor 3,
-    /// and closes the inherited descriptors. `limits` are the words before `bwrap`; the first process
-    /// holds the pipe `alive` open.
+    /// and closes the inherited descriptors. `limits` are the words before `bwrap`; the first
+    /// process holds the pipe `alive` open.
     pub(super) fn spawn(
         words: &[OsString],
         users: Users,

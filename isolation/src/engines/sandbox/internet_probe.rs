@@ -55,14 +55,14 @@ pub(super) fn prerequisites() -> Possible {
 fn device(path: &Path) -> Possible {
     let opened = fs::OpenOptions::new().read(true).write(true).open(path);
     opened.map(drop).map_err(|error| {
-        let way_out = match error.kind() {
+        let hint = match error.kind() {
             ErrorKind::PermissionDenied => {
                 "run as root, or let root give all users access to it, which the rules of many systems do"
             }
             _ => "let root load the kernel module tun",
         };
         let path = path.display();
-        format!("{PROGRAM} needs {path}, which cannot be opened ({error}); {way_out}")
+        format!("{PROGRAM} needs {path}, which cannot be opened ({error}); {hint}")
     })
 }
 
@@ -151,7 +151,8 @@ impl Target {
     }
 }
 
-/// The addresses of this machine in the table of the kernel, without those of the loopback interface.
+/// The addresses of this machine in the table of the kernel, without those of the loopback
+/// interface.
 fn addresses(table: &str) -> Vec<IpAddr> {
     let (mut found, mut last) = (Vec::new(), None);
     for line in table.lines().map(str::trim) {

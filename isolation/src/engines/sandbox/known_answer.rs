@@ -78,8 +78,8 @@ impl Situation {
         })
     }
 
-    /// The version of `bwrap` with which a sandbox was started in this situation, and whether it had
-    /// access to the internet.
+    /// The version of `bwrap` with which a sandbox was started in this situation, and whether it
+    /// had access to the internet.
     pub(super) fn known(&self) -> Option<(String, bool)> {
         let mut text = String::new();
         let file = fs::File::open(&self.file).ok()?;

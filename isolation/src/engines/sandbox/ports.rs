@@ -1,6 +1,6 @@
 //! Published ports. Nothing from outside reaches the network of an environment, so this process
-//! forwards the ports to its loopback interface, through commands inside. An environment with the network of this machine
-//! listens on the ports of this machine itself.
+//! forwards the ports to its loopback interface, through commands inside. An environment with the
+//! network of this machine listens on the ports of this machine itself.
 
 use std::net::{IpAddr, Ipv4Addr};
 

@@ -66,8 +66,8 @@ fn started(
     limit: Duration,
 ) -> Result<Child, String> {
     let text = |error: io::Error| error.to_string();
-    // Datagrams: nobody reads the messages of one that is ready, and it neither waits nor ends for
-    // that, as it would with a pipe. A file could grow without a limit.
+    // Datagrams: after the start, the messages stay unread, and the program neither waits nor ends
+    // for that, as it would with a pipe. A file could grow without a limit.
     let pair = || -> io::Result<_> {
         let (ours, its) = UnixDatagram::pair()?;
         ours.set_nonblocking(true)?;
