@@ -57,7 +57,8 @@ macro_rules! live_isolation {
             async fn $name() {
                 let _alone = super::ALONE.lock().await;
                 let name = concat!("isolation/", stringify!($module), "/", stringify!($name));
-                let outcome = super::Scenario::new(name).live(|connector| async move {
+                let scenario = super::Scenario::new(name);
+                let outcome = scenario.live(|connector| async move {
                     let docker = super::Docker::with_connector(connector);
                     Ok(tests::scenarios::isolation::$module::$name(docker).await?)
                 });

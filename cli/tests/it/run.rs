@@ -98,7 +98,7 @@ fn bridge_of_a_sandbox_is_used_or_refused() {
     let ended = run("bridge");
     match ended.code() {
         Some(0) => assert!(
-            ended.stdout().starts_with("nameserver 10.0.2.3\n"),
+            ended.stdout().starts_with("nameserver 198.18.213.3\n"),
             "{}",
             ended.stdout()
         ),

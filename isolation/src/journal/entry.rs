@@ -75,4 +75,10 @@ impl Entry {
     pub(crate) fn is_orphan(&self) -> bool {
         self.lifetime == Lifetime::Owner && self.owner.liveness() == Liveness::Dead
     }
+
+    /// Whether another process has created it that may still run: it may be making the container
+    /// anew just now, which takes the volumes over.
+    pub(crate) fn is_of_another(&self) -> bool {
+        self.owner != Process::current() && self.owner.liveness() != Liveness::Dead
+    }
 }

@@ -174,19 +174,25 @@ impl Collector {
     /// volumes and networks, and returns their images.
     async fn drop_missing(&self, kept: Vec<Entry>, report: &mut GcReport) -> Vec<LeftImage> {
         let mut missing = self.missing(kept).await;
+        missing.retain(|entry| entry.others().next().is_none() || !entry.is_of_another());
         if missing.iter().any(|entry| entry.others().next().is_some()) {
             sleep(MADE_ANEW).await;
             missing = self.missing(missing).await;
         }
         let mut images = Vec::new();
         for entry in missing {
-            let outcome = match self.drop_entry(&entry).await {
-                Ok((left, outcome)) => {
+            // The entries before it took their time.
+            if entry.others().next().is_some() && self.missing(vec![entry.clone()]).await.is_empty() {
+                continue;
+            }
+            let dropped = self.drop_entry(&entry).await;
+            let outcome = dropped.map_or_else(
+                |error| Outcome::Failed(error.during("remove the environment", &entry.name)),
+                |(left, outcome)| {
                     images.extend(left);
                     outcome
-                }
-                Err(error) => Outcome::Failed(error.during("remove the environment", &entry.name)),
-            };
+                },
+            );
             self.report(&entry, outcome, report);
         }
         images

@@ -147,11 +147,11 @@ async fn bridge_reaches_others_and_not_this_machine() {
     // The addresses that stand for this machine, and for its network.
     for host in [
         "127.0.0.1",
-        "10.0.2.2",
-        "10.0.2.3",
+        "198.18.213.2",
+        "198.18.213.3",
         "0.0.0.0",
-        "10.0.2.255",
-        "10.0.2.1",
+        "198.18.213.255",
+        "198.18.213.1",
     ] {
         let answer = connect(&environment, host.parse().unwrap(), inside.port()).await;
         assert!(answer.starts_with("error:"), "{host}: {answer}");
@@ -177,7 +177,7 @@ try:\n socket.socket(socket.AF_INET, socket.SOCK_RAW, 255)\nexcept OSError as e:
         "{details:?}"
     );
     let resolver = printed(&environment, "cat /etc/resolv.conf").await;
-    assert!(resolver.starts_with("nameserver 10.0.2.3"), "{resolver}");
+    assert!(resolver.starts_with("nameserver 198.18.213.3"), "{resolver}");
     assert!(
         printed(&environment, "cat /etc/hosts")
             .await
@@ -321,7 +321,7 @@ async fn image_with_the_bridge_has_its_resolver() {
         spec.security.read_only_root = read_only;
         let environment = images.manager.create(&EngineChoice::Auto, spec).await.unwrap();
         let resolver = printed(&environment, "cat /etc/resolv.conf").await;
-        assert!(resolver.starts_with("nameserver 10.0.2.3"), "{resolver}");
+        assert!(resolver.starts_with("nameserver 198.18.213.3"), "{resolver}");
         assert!(printed(&environment, "cat /proc/net/dev").await.contains("tap0:"));
         assert_eq!(programs(images.base.path()).len(), 1);
         environment.destroy().await.unwrap();

@@ -37,7 +37,7 @@ async fn bridge_of_several_has_one_program() {
     assert_eq!(printed(&second, NETWORK).await, printed(&first, NETWORK).await);
     assert_reaches(&second, outside).await;
     let resolver = printed(&second, "cat /etc/resolv.conf").await;
-    assert!(resolver.starts_with("nameserver 10.0.2.3"), "{resolver}");
+    assert!(resolver.starts_with("nameserver 198.18.213.3"), "{resolver}");
     assert_eq!(programs(base).len(), 1);
     // It lasts while one of them runs, and the next one gets a new one if it was killed.
     first.stop(Duration::ZERO).await.unwrap();
@@ -217,8 +217,67 @@ async fn names_are_looked_up() {
         .await
         .unwrap();
     assert_eq!(found.stdout_text(), "192.0.2.77\n", "{found:?}");
+    // Only questions of DNS reach the resolver of this machine, and no other program there.
+    let other = std::net::TcpListener::bind("127.0.0.77:0").unwrap();
+    let port = other.local_addr().unwrap().port();
+    let at = std::net::Ipv4Addr::new(198, 18, 213, 3);
+    let answer = crate::internet::connect(&environment, at.into(), port).await;
+    assert!(answer.starts_with("error:"), "{answer}");
     let lines = printed(&environment, "cat /etc/resolv.conf").await;
-    assert_eq!(lines, "nameserver 10.0.2.3\nsearch lab.test");
+    assert_eq!(lines, "nameserver 198.18.213.3\nsearch lab.test");
+    environment.destroy().await.unwrap();
+}
+
+/// Sends `loopback` to 127.0.0.1 through the interface, in three ways, and `outside` to the address.
+const THROUGH_THE_INTERFACE: &str = "
+import socket, struct, sys
+index = socket.if_nametoindex('tap0')
+def send(prepare, to, text, extra=()):
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            prepare(s)
+            s.sendmsg([text], extra, 0, to)
+    except OSError as error:
+        print(error, file=sys.stderr)
+here, outside = ('127.0.0.1', int(sys.argv[3])), (sys.argv[1], int(sys.argv[2]))
+for _ in range(3):
+    send(lambda s: s.setsockopt(socket.SOL_SOCKET, 25, b'tap0'), here, b'loopback')
+    send(lambda s: s.setsockopt(socket.SOL_IP, 50, struct.pack('!I', index)), here, b'loopback')
+    info = struct.pack('=iII', index, 0, 0)
+    send(lambda s: None, here, b'loopback', [(socket.SOL_IP, 8, info)])
+    send(lambda s: None, outside, b'outside')
+";
+
+#[tokio::test]
+async fn interface_leads_not_to_the_loopback_interface() {
+    let Some(fixture) = fixture().await else {
+        return;
+    };
+    let here = UdpSocket::bind("127.0.0.1:0").unwrap();
+    here.set_nonblocking(true).unwrap();
+    let outside = UdpSocket::bind((outside().ip(), 0)).unwrap();
+    outside.set_read_timeout(Some(crate::internet::LONG)).unwrap();
+    let environment = fixture.create(bridge()).await.unwrap();
+    let (at, port) = (outside.local_addr().unwrap(), here.local_addr().unwrap().port());
+    let [address, number, port] = [at.ip().to_string(), at.port().to_string(), port.to_string()];
+    let program = [
+        "/usr/bin/python3",
+        "-c",
+        THROUGH_THE_INTERFACE,
+        &address,
+        &number,
+        &port,
+    ];
+    let sent = environment.run(Command::new(program)).await.unwrap();
+    let mut text = [0; 16];
+    for _ in 0..3 {
+        let length = outside
+            .recv(&mut text)
+            .unwrap_or_else(|error| panic!("{error}: {sent:?}"));
+        assert_eq!(&text[..length], b"outside");
+    }
+    // The program forwards the packets in their order.
+    assert!(here.recv(&mut text).is_err(), "{sent:?}");
     environment.destroy().await.unwrap();
 }
 

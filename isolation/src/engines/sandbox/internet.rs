@@ -6,9 +6,9 @@
 //! program ends when nothing holds it any more. So it outlives its creator as a kept environment
 //! does, and nothing that ends an environment can miss it.
 //!
-//! It refuses the addresses that stand for the loopback interface of this machine, but not those in
-//! packets that a program has written itself. So no process of the environment has the kernel
-//! capability to write some.
+//! It refuses the addresses that stand for the loopback interface of this machine, but not 127.0.0.1
+//! in a packet. So a route keeps such packets inside, and no process of the environment has the
+//! kernel capability to write packets itself.
 
 use std::fs::{self, File};
 use std::io;
@@ -30,7 +30,7 @@ use super::slirp::{self, INTERFACE, PROGRAM};
 use crate::error::{Error, Result};
 
 /// The address at which it answers questions of DNS, with the resolver of this machine.
-const RESOLVER: &str = "10.0.2.3";
+const RESOLVER: &str = "198.18.213.3";
 
 /// How long it may take to end on a busy machine.
 const END: Duration = Duration::from_secs(10);
@@ -180,8 +180,11 @@ mod tests {
     #[test]
     fn resolver_is_that_of_the_program() {
         let here = "# comment\nnameserver 127.0.0.53\nsearch corp.test lab.test\noptions edns0\n";
-        assert_eq!(resolver(here), "nameserver 10.0.2.3\nsearch corp.test lab.test\n");
-        assert_eq!(resolver(""), "nameserver 10.0.2.3\n");
+        assert_eq!(
+            resolver(here),
+            "nameserver 198.18.213.3\nsearch corp.test lab.test\n"
+        );
+        assert_eq!(resolver(""), "nameserver 198.18.213.3\n");
     }
 
     #[test]

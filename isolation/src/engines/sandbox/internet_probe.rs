@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::first_process::Process;
 use super::holder::{self, IS_READY};
 use super::identity::{Identity, find_program};
-use super::slirp::{self, DEVICE, PROGRAM};
+use super::slirp::{self, DEVICE, IP, NSENTER, PROGRAM};
 use crate::environment::id::random_hex;
 
 /// Whether it is possible; an error says why it is not.
@@ -44,10 +44,13 @@ while read -r line; do :; done
 
 /// Why it is not possible, as far as that is known without a try. This is fast.
 pub(super) fn prerequisites() -> Possible {
-    if find_program(PROGRAM).is_none() {
-        return Err(format!(
-            "the program {PROGRAM} is missing; install the package {PROGRAM}"
-        ));
+    let packages = [(PROGRAM, PROGRAM), (NSENTER, "util-linux"), (IP, "iproute2")];
+    for (program, package) in packages {
+        if find_program(program).is_none() {
+            return Err(format!(
+                "the program {program} is missing; install the package {package}"
+            ));
+        }
     }
     device(Path::new(DEVICE))
 }

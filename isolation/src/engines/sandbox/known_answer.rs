@@ -8,17 +8,22 @@ use std::fs;
 use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::identity::{Identity, find_program};
-use super::internet_probe;
+use super::internet_probe::{self, Possible};
 use super::slirp::PROGRAM;
 use crate::environment::id::random_hex;
 
 /// The longest answer that is read.
 const LONGEST: u64 = 64 << 10;
 
-/// The line of an answer with access to the internet.
+/// The line of an answer with access to the internet, and the beginning of that without.
 const INTERNET: &str = "internet";
+const NO_INTERNET: &str = "no internet: ";
+
+/// How old a failed try for access to the internet may be.
+const REPEATED: Duration = Duration::from_secs(600);
 
 /// Files on which an answer depends: the boot, the settings of the kernel, the restrictions of this
 /// process.
@@ -79,19 +84,36 @@ impl Situation {
     }
 
     /// The version of `bwrap` with which a sandbox was started in this situation, and whether it
-    /// had access to the internet.
-    pub(super) fn known(&self) -> Option<(String, bool)> {
+    /// had access to the internet. A failed try for that is repeated after some minutes.
+    pub(super) fn known(&self) -> Option<(String, Possible)> {
         let mut text = String::new();
         let file = fs::File::open(&self.file).ok()?;
         file.take(LONGEST).read_to_string(&mut text).ok()?;
         let (version, rest) = text.split_once('\n')?;
         let (internet, facts) = rest.split_once('\n')?;
-        (facts == self.facts).then(|| (version.to_owned(), internet == INTERNET))
+        if facts != self.facts {
+            return None;
+        }
+        let internet = match internet.strip_prefix(NO_INTERNET) {
+            None if internet == INTERNET => Ok(()),
+            Some(why) if self.age()? <= REPEATED => Err(why.to_owned()),
+            _ => return None,
+        };
+        Some((version.to_owned(), internet))
+    }
+
+    /// How old the answer is.
+    fn age(&self) -> Option<Duration> {
+        let written = fs::metadata(&self.file).ok()?.modified().ok()?;
+        Some(written.elapsed().unwrap_or_default())
     }
 
     /// Keeps the answer for other processes, if that is possible.
-    pub(super) fn keep(&self, version: &str, has_internet: bool) {
-        let internet = if has_internet { INTERNET } else { "" };
+    pub(super) fn keep(&self, version: &str, internet: &Possible) {
+        let internet = match internet {
+            Ok(()) => INTERNET.to_owned(),
+            Err(why) => format!("{NO_INTERNET}{}", why.replace('\n', " ")),
+        };
         let new = self.file.with_extension(random_hex());
         let mut options = fs::OpenOptions::new();
         let written = options
@@ -111,6 +133,7 @@ impl Situation {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::SystemTime;
 
     #[test]
     fn answer_is_kept_for_the_same_situation() {
@@ -120,16 +143,22 @@ mod tests {
             return; // there is no bwrap
         };
         assert_eq!(situation.known(), None);
-        for has_internet in [false, true] {
-            situation.keep("bubblewrap 1", has_internet);
-            let known = Some(("bubblewrap 1".to_owned(), has_internet));
+        for internet in [Err("no way".to_owned()), Ok(())] {
+            situation.keep("bubblewrap 1", &internet);
+            let known = Some(("bubblewrap 1".to_owned(), internet));
             assert_eq!(now("/tmp").unwrap().known(), known);
         }
+        situation.keep("bubblewrap 1", &Err("no\nway".to_owned()));
+        let (_, internet) = situation.known().unwrap();
+        assert_eq!(internet, Err("no way".to_owned()));
+        let file = fs::File::options().write(true).open(&situation.file).unwrap();
+        file.set_modified(SystemTime::now() - 2 * REPEATED).unwrap();
+        assert_eq!(situation.known(), None, "an old failure");
         assert_eq!(now("/var/tmp").unwrap().known(), None, "another directory");
         fs::write(&situation.file, "bubblewrap 1").unwrap();
         assert_eq!(now("/tmp").unwrap().known(), None, "a damaged file");
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
         fs::remove_dir_all(directory.path()).unwrap();
-        situation.keep("bubblewrap 1", true);
+        situation.keep("bubblewrap 1", &Ok(()));
     }
 }

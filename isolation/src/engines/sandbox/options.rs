@@ -47,6 +47,11 @@ impl SandboxOptions {
                 host_network: is_host,
             });
         };
+        if !options.is_object() {
+            return Err(Error::invalid(format!(
+                "the options of the engine {NAME} must be a JSON object"
+            )));
+        }
         let mut read = Self::deserialize(options).map_err(|error| {
             Error::invalid(format!("the options of the engine {NAME} are invalid: {error}"))
         })?;
@@ -77,7 +82,8 @@ mod tests {
         for (options, why) in [
             (json!({"host_netwrok": true}), "unknown field `host_netwrok`"),
             (json!({"host_network": "yes"}), "expected a boolean"),
-            (json!(3), "invalid type"),
+            (json!(3), "must be a JSON object"),
+            (json!([true]), "must be a JSON object"),
             (json!({"host_network": true}), "without a network"),
         ] {
             let mut spec = EnvironmentSpec::default();

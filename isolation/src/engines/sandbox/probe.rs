@@ -12,7 +12,7 @@ use super::advice::Advice;
 use super::arguments::Arguments;
 use super::holder::Starting;
 use super::identity::{self, Identity};
-use super::internet_probe::{self, Possible, Target};
+use super::internet_probe::{Possible, Target};
 use super::known_answer::Situation;
 use super::slirp::PROGRAM;
 use super::users::Users;
@@ -94,23 +94,16 @@ pub(super) fn identity(base: &Path) -> Result<Identity, Error> {
 fn ask(base: &Path, kept: Option<&Path>) -> Result<Found, Advice> {
     let identity = Identity::of_this_process().map_err(|error| advice(&error))?;
     let situation = kept.and_then(|directory| Situation::now(directory, base, identity));
-    if let Some((version, has_internet)) = situation.as_ref().and_then(Situation::known) {
-        let internet = match has_internet {
-            true => Ok(()),
-            false => internet_probe::prerequisites(),
-        };
-        // A failed try may succeed the next time.
-        if has_internet || internet.is_err() {
-            return Ok(Found {
-                version,
-                identity,
-                internet,
-            });
-        }
+    if let Some((version, internet)) = situation.as_ref().and_then(Situation::known) {
+        return Ok(Found {
+            version,
+            identity,
+            internet,
+        });
     }
     let found = try_out(base, identity)?;
     if let Some(situation) = situation.filter(|_| found.identity == identity) {
-        situation.keep(&found.version, found.internet.is_ok());
+        situation.keep(&found.version, &found.internet);
     }
     Ok(found)
 }

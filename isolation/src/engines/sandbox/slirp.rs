@@ -9,7 +9,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixDatagram;
 use std::os::unix::process::CommandExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,10 @@ use super::identity::{Identity, find_program};
 /// The program.
 pub(super) const PROGRAM: &str = "slirp4netns";
 
+/// The programs that add a route to the network of a process.
+pub(super) const NSENTER: &str = "nsenter";
+pub(super) const IP: &str = "ip";
+
 /// The program of util-linux that gives a program its own mounts.
 const UNSHARE: &str = "unshare";
 
@@ -29,8 +33,10 @@ pub(super) const DEVICE: &str = "/dev/net/tun";
 
 /// The options of the program, before the process whose network it is. It reports on its output
 /// that it is ready, and ends with its input.
-const OPTIONS: [&str; 7] = [
+const OPTIONS: [&str; 8] = [
     "--configure",
+    // A range for tests of devices: unlike the usual 10.0.2.0/24, virtual machines do not have it.
+    "--cidr=198.18.213.0/24",
     "--mtu=65520",
     "--disable-host-loopback",
     "--enable-sandbox",
@@ -54,8 +60,44 @@ const LONGEST: usize = 16 << 10;
 /// Starts the program for the network of a process, and waits until it is ready. It ends when the
 /// other end of `exit` is closed everywhere. An error is its message. This blocks.
 pub(super) fn start(process: Process, identity: Identity, exit: OwnedFd) -> Result<Child, String> {
-    let program = find_program(PROGRAM).ok_or_else(|| format!("the program {PROGRAM} is missing"))?;
+    let program = needed(PROGRAM)?;
+    refuse_loopback(process)?;
     started(&program, process, identity, exit, READY)
+}
+
+fn needed(program: &str) -> Result<PathBuf, String> {
+    find_program(program).ok_or_else(|| format!("the program {program} is missing"))
+}
+
+/// Sends no packet to a loopback address out of the network of a process. A socket that a program
+/// has bound to the interface would otherwise send them to this program, which forwards them to
+/// those of this machine. The address 127.0.0.1 inside is found before this route.
+fn refuse_loopback(process: Process) -> Result<(), String> {
+    let ip = needed(IP)?;
+    let mut command = Command::new(needed(NSENTER)?);
+    command
+        .args([
+            "-t",
+            &process.pid().to_string(),
+            "-U",
+            "-n",
+            "--preserve-credentials",
+            "--",
+        ])
+        .arg(ip)
+        .args(["route", "replace", "unreachable", "127.0.0.0/8"])
+        .env_clear()
+        .env("PATH", super::PATH)
+        .current_dir("/")
+        .stdin(Stdio::null());
+    let output = command.output().map_err(|error| error.to_string())?;
+    match output.status.success() {
+        true => Ok(()),
+        false => Err(format!(
+            "{IP} cannot add a route: {}",
+            reason(&String::from_utf8_lossy(&output.stderr))
+        )),
+    }
 }
 
 fn started(
@@ -126,7 +168,7 @@ fn started(
 /// that the program sees: as root of this machine it would do that in every namespace with which
 /// its mounts are shared. The mounts of another user are never shared in that direction.
 fn own_mounts() -> Result<[OsString; 5], String> {
-    let program = find_program(UNSHARE).ok_or_else(|| format!("the program {UNSHARE} is missing"))?;
+    let program = needed(UNSHARE)?;
     let options = ["--mount", "--propagation", "slave", "--"].map(OsString::from);
     let [mount, propagation, slave, end] = options;
     Ok([program.into_os_string(), mount, propagation, slave, end])

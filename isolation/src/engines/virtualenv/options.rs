@@ -59,6 +59,11 @@ impl VirtualenvOptions {
         let Some(options) = spec.engine_options.get(NAME) else {
             return Ok(Self::default());
         };
+        if !options.is_object() {
+            return Err(Error::invalid(format!(
+                "the options of the engine {NAME} must be a JSON object"
+            )));
+        }
         let read = Self::deserialize(options);
         read.map_err(|error| Error::invalid(format!("the options of the engine {NAME} are invalid: {error}")))
     }
@@ -80,7 +85,8 @@ mod tests {
         for (options, why) in [
             (json!({"pyhton": "3"}), "unknown field `pyhton`"),
             (json!({"host_path": "yes"}), "expected a boolean"),
-            (json!(3), "invalid type"),
+            (json!(3), "must be a JSON object"),
+            (json!([true]), "must be a JSON object"),
         ] {
             let mut spec = EnvironmentSpec::default();
             spec.engine_options.insert(NAME.to_owned(), options);
