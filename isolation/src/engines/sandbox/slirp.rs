@@ -73,17 +73,15 @@ fn needed(program: &str) -> Result<PathBuf, String> {
 /// has bound to the interface would otherwise send them to this program, which forwards them to
 /// those of this machine. The address 127.0.0.1 inside is found before this route.
 fn refuse_loopback(process: Process) -> Result<(), String> {
-    let ip = needed(IP)?;
+    let (ip, pid) = (needed(IP)?, process.pid().to_string());
     let mut command = Command::new(needed(NSENTER)?);
+    command.args(["-t", &pid, "-n"]);
+    // Root may change the network from outside, and would be no root among the users inside.
+    if !rustix::process::geteuid().is_root() {
+        command.args(["-U", "--preserve-credentials"]);
+    }
     command
-        .args([
-            "-t",
-            &process.pid().to_string(),
-            "-U",
-            "-n",
-            "--preserve-credentials",
-            "--",
-        ])
+        .arg("--")
         .arg(ip)
         .args(["route", "replace", "unreachable", "127.0.0.0/8"])
         .env_clear()
