@@ -228,7 +228,7 @@ async fn names_are_looked_up() {
     environment.destroy().await.unwrap();
 }
 
-/// Sends `loopback` to 127.0.0.1 through the interface, in three ways, and `outside` to the address.
+/// Sends `loopback` to 127.0.0.1 through the interface in three ways, `outside` to the address.
 const THROUGH_THE_INTERFACE: &str = "
 import socket, struct, sys
 index = socket.if_nametoindex('tap0')

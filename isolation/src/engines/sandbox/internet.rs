@@ -6,9 +6,9 @@
 //! program ends when nothing holds it any more. So it outlives its creator as a kept environment
 //! does, and nothing that ends an environment can miss it.
 //!
-//! It refuses the addresses that stand for the loopback interface of this machine, but not 127.0.0.1
-//! in a packet. So a route keeps such packets inside, and no process of the environment has the
-//! kernel capability to write packets itself.
+//! It refuses the addresses that stand for the loopback interface of this machine, but not
+//! 127.0.0.1 in a packet. So a route keeps such packets inside, and no process of the environment
+//! has the kernel capability to write packets itself.
 
 use std::fs::{self, File};
 use std::io;
