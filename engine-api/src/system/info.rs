@@ -198,8 +198,8 @@ impl Info {
         options.any(|option| option.contains("rootless"))
     }
 
-    /// Whether containers have control groups of their own. Without root, they have none of
-    /// version 1; Podman then reports limits that have no effect.
+    /// Whether containers have control groups of their own. A daemon without root cannot create
+    /// groups of version 1; Podman then reports limits that have no effect.
     pub fn has_control_groups(&self) -> bool {
         let is_first = self.cgroup_version == CgroupVersion::V1;
         self.cgroup_driver != CgroupDriver::None && !(self.is_rootless() && is_first)

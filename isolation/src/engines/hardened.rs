@@ -6,7 +6,7 @@ use crate::spec::mount::Mount;
 use crate::spec::network::NetworkMode;
 use crate::spec::security::SecurityProfile;
 
-/// The user `nobody`, which the hardened profile uses if the image does not name a user.
+/// The user `nobody`, for the profile hardened if the image does not name a user.
 pub(crate) const NOBODY: &str = "65534:65534";
 
 /// The directory for temporary files, which is in memory if the root file system is read-only.

@@ -21,7 +21,8 @@ struct Head {
     method: String,
 }
 
-/// Why a line is no request: the ID, if the request can be answered, and the error.
+/// The fault of a line that is not a valid request: the ID, if the request can be answered, and
+/// the error.
 pub(crate) type Refused = (Option<u64>, Error);
 
 /// Reads a request or a note.

@@ -85,9 +85,9 @@ pub enum NetworkMode {
     Private,
     /// An existing network of the engine, or one of [`own`](NetworkSpec::own). On `docker`, `host`
     /// is the network of the machine of the daemon, and `bridge` that of containers that name none.
-    /// On `sandbox`, `host` is the network of this machine, `bridge` is one with access to the
-    /// internet, where [`network_modes`](crate::CapabilityValues::network_modes) has it, and there
-    /// are no others.
+    /// On `sandbox`, `host` is the network of this machine, and `bridge` is one with access to the
+    /// internet, where [`network_modes`](crate::CapabilityValues::network_modes) has it. Other names
+    /// are `Unsupported` there.
     Named(String),
     /// The network of another environment of the engine, by the ID of that one; in a group, by the
     /// name of a service. The two have the same addresses, names and ports, and reach each other at

@@ -36,7 +36,7 @@ pub(crate) fn until_nothing_runs(base: &Path) {
 
 /// A process that runs one test of this program, which owns environments until it is killed.
 pub(crate) struct Owner<'a> {
-    /// The test, which is none without [`manager_of_owner`].
+    /// The test. It does nothing unless it is started in this way: see [`manager_of_owner`].
     pub(crate) test: &'a str,
     pub(crate) base: &'a Path,
     pub(crate) state: &'a Path,

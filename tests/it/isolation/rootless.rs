@@ -180,7 +180,7 @@ async fn default_limit_without_an_effect_is_an_event() {
     assert_eq!(pids.count(), 1, "{ignored:?}");
 }
 
-/// A daemon without control groups, as Docker without root has none of version 1.
+/// A daemon without control groups, as Docker without root on a machine with version 1.
 async fn ungrouped() -> FakeEngine {
     let fake = rootless(&[]).await;
     fake.set_info("CgroupDriver", json!("none"));

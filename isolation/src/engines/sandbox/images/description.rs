@@ -114,7 +114,7 @@ impl Descriptor {
         digest(&self.digest)
     }
 
-    /// What it says about the file.
+    /// The digest and the size of the described file.
     pub(super) fn expected(&self) -> Result<Expected> {
         Ok(Expected {
             digest: self.digest()?,
