@@ -1,5 +1,5 @@
-//! The command on recordings of real daemons without root. The machine had control groups of version
-//! 1, so their containers had no control groups.
+//! The command on recordings of real daemons without root. The machine had control groups of
+//! version 1, so their containers had no control groups.
 //!
 //! The recordings are in `tests/recordings-without-root/<engine>/`. To record them, start such
 //! daemons, and run `ENGINE=record-without-root ENGINES=name=address,…
